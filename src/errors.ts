@@ -1,0 +1,50 @@
+/** Errors that are sentences for a person, and the one table of exit codes. */
+
+/**
+ * Exit codes of every command but `check` (which answers with the Nagios codes).
+ * `refused` beats `pending`; `notRoot` is no refusal.
+ */
+export const EXIT = {
+  /** done, or nothing to do */
+  ok: 0,
+  /** failed, nothing changed */
+  failed: 1,
+  /** changes pending (`plan --detailed-exitcode`) or findings (`verify`) */
+  pending: 2,
+  /** refused: a precondition does not hold, nothing touched */
+  refused: 3,
+  /** the saved plan is stale, nothing touched */
+  stale: 4,
+  /** failed and rolled back */
+  rolledBack: 5,
+  /** rollback began and could not finish: a person is needed */
+  stuck: 6,
+  /** wrong usage of the command line */
+  usage: 64,
+  /** must be root */
+  notRoot: 77,
+} as const;
+
+export type ExitName = keyof typeof EXIT;
+
+/**
+ * An error that is already explained: what happened, to what, and what to do about it.
+ * Everything else that reaches `cli.ts` is a bug of ours and keeps its stack.
+ */
+export class CtfixError extends Error {
+  readonly exit: ExitName;
+  /** What the reader should do, one sentence. */
+  readonly hint: string | undefined;
+
+  /**
+   * @param exit which exit code this error ends with
+   * @param message full sentence: what happened, with file and line where there is one
+   * @param more hint: what to do; cause: the underlying error
+   */
+  constructor(exit: ExitName, message: string, more: { hint?: string; cause?: unknown } = {}) {
+    super(message, more.cause === undefined ? undefined : { cause: more.cause });
+    this.name = 'CtfixError';
+    this.exit = exit;
+    this.hint = more.hint;
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * The port: everything ctfix can see of a host (ReadHost) and everything it can do to one (Host).
+ * Types only. A reviewer who wants the list of all possible mutations reads the Host interface and HostCommand.
+ */
+import type { HostCommand } from '../model.ts';
+
+export type FileKind = 'file' | 'dir' | 'link' | 'other';
+
+/** What lstat(2) says, as far as ctfix needs it. */
+export type FileStat = {
+  readonly kind: FileKind;
+  /** permission bits only, 0o7777 */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly inode: number;
+  readonly links: number;
+  readonly size: number;
+};
+
+/** How a command ended. `code` is 127 when the program does not exist, 124 when it ran into its limit. */
+export type RunResult = { readonly code: number; readonly stdout: string; readonly stderr: string };
+
+export type RunOptions = {
+  /** text for standard input */
+  readonly input?: string;
+  /** limit in milliseconds, 30,000 unless told */
+  readonly timeoutMs?: number;
+};
+
+/**
+ * Read-only sight of a host. Nothing here may change anything, load a module included: no `conntrack -L`, no
+ * `iptables-legacy -t nat`, which load modules just by looking.
+ */
+export interface ReadHost {
+  /** `live`: this machine. `sysroot`: a directory tree (--root), no kernel behind it. `recorded`: a recorded host. */
+  readonly kind: 'live' | 'sysroot' | 'recorded';
+  /** True when the process may change the machine (effective uid 0). */
+  readonly root: boolean;
+  /**
+   * The text of a file; undefined when there is no such file (ENOENT, ENOTDIR, dangling link).
+   * `/dev/kmsg` gives the records that are there now, without waiting for more.
+   * @throws HostError when the file exists and cannot be read as text: no permission, not a regular file (a fifo never
+   *   blocks), larger than 1 MiB (16 MiB for /dev/kmsg), not UTF-8 or with NUL bytes
+   */
+  readFile(path: string): Promise<string | undefined>;
+  /** Names in a directory, sorted by code unit; [] when there is no such directory. @throws HostError no permission */
+  readDir(path: string): Promise<readonly string[]>;
+  /** Where a link points, as written in it; undefined when it is no link or does not exist. */
+  readLink(path: string): Promise<string | undefined>;
+  /** lstat; undefined when there is nothing. */
+  stat(path: string): Promise<FileStat | undefined>;
+  /** Runs a program that only reads, without a shell, with a clean environment. Never throws for a failing program. */
+  run(argv: readonly [string, ...string[]], options?: RunOptions): Promise<RunResult>;
+}
+
+/** A host that can be changed. Every mutation ctfix can make is one of these three methods. */
+export interface Host extends ReadHost {
+  /**
+   * Replaces or creates a file atomically and durably (temporary file in the same directory, fsync, rename, fsync of
+   * the directory); `undefined` removes it. An existing file keeps owner, mode, extended attributes and label; a new
+   * one gets `mode` and the owner root. Follows a final link only when link and target belong to root.
+   */
+  replaceFile(path: string, file: { readonly text: string; readonly mode: number } | undefined): Promise<void>;
+  /** Writes a kernel value in place: a path under /proc/sys or /sys. The caller reads back. @throws HostError with errno */
+  writeValue(path: string, value: string): Promise<void>;
+  /** Runs one of the closed list of commands that change the machine. The caller believes the kernel, not the code. */
+  perform(command: HostCommand, options?: RunOptions): Promise<RunResult>;
+}
+
+/** A file or value that exists and could not be read or written; `code` is the errno name or one of ours. */
+export class HostError extends Error {
+  readonly path: string;
+  /** EACCES, EPERM, EROFS, ENOSPC, EINVAL … or NOT_A_FILE, TOO_LARGE, NOT_TEXT */
+  readonly code: string;
+
+  /**
+   * @param path the path that was asked for
+   * @param code errno name or NOT_A_FILE, TOO_LARGE, NOT_TEXT
+   * @param message full sentence with the path in it
+   */
+  constructor(path: string, code: string, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'HostError';
+    this.path = path;
+    this.code = code;
+  }
+}
