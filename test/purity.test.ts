@@ -1,0 +1,80 @@
+/** Who may import what, and who may see the clock, the environment and the console: checked, not hoped for. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const SRC = join(import.meta.dirname, '../src');
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+const source = (name: string) => readFileSync(join(SRC, name), 'utf8');
+
+/** Everything a file imports, static or dynamic, type-only imports left out unless asked for. */
+function imports(name: string, withTypes = false): string[] {
+  const text = source(name);
+  const found = [...text.matchAll(/^(?:import|export)\s(?<type>type\s)?[^;]*?from '(?<from>[^']+)'/gms)]
+    .filter((match) => withTypes || match.groups?.type === undefined)
+    .map((match) => match.groups?.from ?? '');
+  const bare = [...text.matchAll(/^import '([^']+)'/gm)].map((match) => match[1] ?? '');
+  const dynamic = [...text.matchAll(/\bimport\('([^']+)'\)/g)].map((match) => match[1] ?? '');
+  return [...found, ...bare, ...dynamic];
+}
+
+const IMPURE = ['facts/gather.ts', 'facts/rules.ts'];
+const PURE = files.filter(
+  (name) =>
+    (/^(facts|render)\//.test(name) || !name.includes('/')) &&
+    !IMPURE.includes(name) &&
+    !['cli.ts', 'ask.ts', 'survey.ts'].includes(name) &&
+    !name.endsWith('.d.ts'),
+);
+
+/** Node's modules that compute and touch nothing. */
+const HARMLESS = ['node:path', 'node:path/posix'];
+
+describe('pure files', () => {
+  test('there are some', () => expect(PURE.length).toBeGreaterThan(10));
+
+  test.each(PURE)('%s imports nothing impure', (name) => {
+    const bad = imports(name).filter(
+      (from) =>
+        (from.startsWith('node:') && !HARMLESS.includes(from)) ||
+        ['execa', 'inquirer', 'commander'].includes(from) ||
+        /\/(host|apply|commands)\//.test(from),
+    );
+    expect(bad).toEqual([]);
+  });
+
+  test.each(PURE)('%s sees neither clock nor environment nor console nor chance', (name) => {
+    const code = source(name).replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
+    expect(code).not.toMatch(/\b(process|console)\.|\bDate\.now|new Date\(\)|Math\.random|\bsetTimeout\b/);
+  });
+});
+
+describe('layers', () => {
+  test.each(['model.ts', 'errors.ts'])('%s imports nothing', (name) => expect(imports(name, true)).toEqual([]));
+
+  test.each(files.filter((name) => name.startsWith('host/')))('%s knows no facts, plans or commands', (name) => {
+    expect(imports(name).filter((from) => /\/(facts|render|commands|apply|plan|sizing)/.test(from))).toEqual([]);
+  });
+
+  test.each(files.filter((name) => name.startsWith('apply/')))(
+    '%s neither renders nor runs programs itself',
+    (name) => {
+      expect(imports(name).filter((from) => /execa|inquirer|\/(render|commands)\//.test(from))).toEqual([]);
+    },
+  );
+
+  test.each(files.filter((name) => name.startsWith('commands/')))('%s imports no other command', (name) => {
+    expect(imports(name).filter((from) => /execa|inquirer|\.\/(?!deps|shared)[a-z]+\.ts$/.test(from))).toEqual([]);
+  });
+
+  test('execa, inquirer and diff have one importer each', () => {
+    const importers = (module: string) => files.filter((name) => imports(name).includes(module));
+    expect(importers('execa')).toEqual(['host/local.ts']);
+    expect(importers('inquirer')).toEqual(['ask.ts']);
+    expect(importers('diff')).toHaveLength(1);
+  });
+});
+
+test.each(files)('%s stays under 300 lines', (name) => {
+  expect(source(name).split('\n').length).toBeLessThanOrEqual(300);
+});
