@@ -394,7 +394,12 @@ export type JournalLine =
       readonly outcome: ChangeRecord['outcome'];
       readonly why?: string;
       readonly counters?: Readonly<Record<string, number>>;
+      /** what a rollback left as it is on purpose (max below the present count), as sentences */
+      readonly kept?: readonly string[];
     };
+
+/** /var/lib/ctfix/state.json: every change, oldest first; rebuilt from the journals, readable without root. */
+export type State = { readonly schema: 'ctfix.state/v1'; readonly changes: readonly ChangeRecord[] };
 
 // ---------------------------------------------------------------- report
 

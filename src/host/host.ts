@@ -59,7 +59,9 @@ export interface Host extends ReadHost {
   /**
    * Replaces or creates a file atomically and durably (temporary file in the same directory, fsync, rename, fsync of
    * the directory); `undefined` removes it. An existing file keeps owner, mode, extended attributes and label; a new
-   * one gets `mode` and the owner root. Follows a final link only when link and target belong to root.
+   * one gets `mode` and the owner root. Follows a final link only when link and target belong to root. A missing parent
+   * directory is made (0755); `undefined` also removes an empty directory, so that such a one can be taken back.
+   * @throws HostError and nothing is changed or half-written; ENOTEMPTY for a directory that is not empty
    */
   replaceFile(path: string, file: { readonly text: string; readonly mode: number } | undefined): Promise<void>;
   /** Writes a kernel value in place: a path under /proc/sys or /sys. The caller reads back. @throws HostError with errno */
