@@ -42,6 +42,8 @@ export type Problem = { readonly file: string; readonly line?: number; readonly 
 export type MachineFacts = {
   /** uname -r */
   readonly kernel: string;
+  /** /proc/version: Debian names the upstream release there (`Debian 6.1.192-1`), uname -r does not */
+  readonly version?: string;
   readonly arch: string;
   readonly bits: 32 | 64;
   /** bytes */
@@ -57,6 +59,8 @@ export type MachineFacts = {
   /** is systemd running as init, and its udev there */
   readonly systemd: boolean;
   readonly udev: boolean;
+  /** path of the systemd-sysctl program, absent where there is none */
+  readonly systemdSysctl?: string;
 };
 
 export type ModuleState = 'loaded' | 'absent' | 'builtin' | 'unloading';
@@ -182,6 +186,10 @@ export type ConfigFacts = {
   readonly tuned: readonly SysctlLine[];
   /** the files ctfix writes, as they are now (path → text); absent files are not listed */
   readonly own: Readonly<Record<string, string>>;
+  /** texts of the files that the lines above name, by that path: what `--take-over` edits */
+  readonly texts?: Readonly<Record<string, string>>;
+  /** what a path named above really is, where it is a link: /etc/sysctl.d/99-sysctl.conf → /etc/sysctl.conf */
+  readonly links?: Readonly<Record<string, string>>;
 };
 
 /** What state.json keeps of a change for commands that do not run as root. */
@@ -216,7 +224,7 @@ export type PlanOptions = {
   /** a share of MemTotal (0 < share ≤ 1) or bytes */
   readonly memoryLimit?: { readonly share: number } | { readonly bytes: number };
   readonly allowShrink?: boolean;
-  /** seconds by name: `tcp_established` → 86400 */
+  /** seconds by key below net.netfilter.nf_conntrack_: `tcp_timeout_established` → 86400 */
   readonly timeouts?: Readonly<Record<string, number>>;
   readonly strategy?: 'auto' | Strategy;
   readonly takeOver?: boolean;
