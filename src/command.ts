@@ -1,0 +1,31 @@
+/** The words of every command that changes the machine: shown in the plan and run by the host, from one source. Pure. */
+import type { HostCommand, RulesTool } from './model.ts';
+
+export type Argv = readonly [string, ...string[]];
+
+/**
+ * Program and arguments for a command of the closed list; what a shell would make of a name never matters, there is none.
+ * Names without a slash are looked up by the host in its own fixed search path.
+ */
+export function argvOf(command: HostCommand): Argv {
+  if ('unit' in command) return ['systemctl', '--no-ask-password', command.unit, '--', command.name];
+  if ('unitFiles' in command) return ['systemctl', '--no-ask-password', command.unitFiles];
+  if ('module' in command) return [command.module === 'load' ? 'modprobe' : 'rmmod', '--', command.name];
+  if ('flush' in command) return ['netfilter-persistent', 'flush'];
+  if ('rules' in command) return rulesArgv(command.rules, command.how);
+  if ('ipset' in command) return ['ipset', 'restore', '-exist'];
+  // /lib is a link to /usr/lib, or it is where a split system keeps the program: this path is right on both.
+  if ('sysctl' in command) return ['/lib/systemd/systemd-sysctl', '--prefix=/net/netfilter'];
+  if ('flows' in command) return ['conntrack', '-F'];
+  if ('udev' in command) return command.udev === 'reload' ? ['udevadm', 'control', '--reload'] : ['udevadm', 'settle'];
+  return ['logger', '-t', 'ctfix', '-p', 'daemon.notice', '--', command.log];
+}
+
+/**
+ * `restore` puts the recorded rules in the place of those that are there (iptables-restore(8) flushes each table that
+ * its input names); `transaction` adds to them, all or nothing. nft's input says for itself what it flushes.
+ */
+function rulesArgv(tool: RulesTool, how: 'restore' | 'transaction'): Argv {
+  if (tool === 'nft') return ['nft', '-f', '-'];
+  return how === 'restore' ? [`${tool}-restore`] : [`${tool}-restore`, '--noflush'];
+}
