@@ -1,0 +1,36 @@
+/** Per-CPU counters of the connection tracker, by the names in the file's own header. Pure. */
+
+export const COUNTERS = '/proc/net/stat/nf_conntrack';
+
+/**
+ * Sums over the CPUs by column; `entries` is the same total in every row and is not summed. Columns differ by kernel
+ * (searched → clashres in 5.10, delete_list → chainlength in 5.15), so they are found by name. Each CPU's counter is
+ * an unsigned 32-bit number that wraps.
+ * @param text /proc/net/stat/nf_conntrack: a header, then one row of hexadecimal numbers for each possible CPU
+ * @returns undefined when the text is not of that form
+ * Source: ct_cpu_seq_show in net/netfilter/nf_conntrack_standalone.c
+ */
+export function parseCounters(text: string): Readonly<Record<string, number>> | undefined {
+  const [header = '', ...rows] = text.split('\n').filter((line) => line.trim() !== '');
+  const names = header.trim().split(/\s+/);
+  if (!names.includes('drop') || rows.length === 0) return undefined;
+  const sums = new Map<string, number>();
+  for (const [row, line] of rows.entries()) {
+    for (const [column, cell] of line.trim().split(/\s+/).entries()) {
+      const name = names[column];
+      if (name === undefined || !/^[0-9a-f]{1,8}$/i.test(cell)) return undefined;
+      if (name !== 'entries' || row === 0) sums.set(name, (sums.get(name) ?? 0) + Number.parseInt(cell, 16));
+    }
+  }
+  return Object.fromEntries(sums);
+}
+
+/**
+ * Bytes for one object of the nf_conntrack cache; undefined when the cache is not listed. Names: nf_conntrack since
+ * 4.7, nf_conntrack_<n> or nf_conntrack_<address> for each namespace before; never nf_conntrack_expect.
+ * @param text /proc/slabinfo; slabinfo(5): name, active, total, object size
+ */
+export function parseSlabinfo(text: string): number | undefined {
+  const size = /^nf_conntrack(?:_[0-9a-f]+)?\s+\d+\s+\d+\s+(\d+)\s/m.exec(text)?.[1];
+  return size === undefined ? undefined : Number(size);
+}

@@ -1,0 +1,46 @@
+/** The last change of ours that is in force, from the record that is readable without root. Pure. */
+import type { ChangeRecord, Problem } from '../model.ts';
+
+export const STATE = '/var/lib/ctfix/state.json';
+
+/**
+ * The newest change whose outcome is `applied`; a file that is not what ctfix writes is a problem, never a crash.
+ * @param text the file: `{ schema: 'ctfix.state/v1', changes: […] }`, newest last
+ */
+export function parseState(text: string): { lastChange?: ChangeRecord; problems: readonly Problem[] } {
+  const broken = (what: string) => ({ problems: [{ file: STATE, what }] });
+  let state: unknown;
+  try {
+    state = JSON.parse(text);
+  } catch {
+    return broken('not JSON; ctfix writes it anew from its journals at the next change');
+  }
+  if (!isObject(state) || state.schema !== 'ctfix.state/v1' || !Array.isArray(state.changes)) {
+    return broken('not a record that this version of ctfix knows (schema ctfix.state/v1)');
+  }
+  const changes: readonly unknown[] = state.changes;
+  const good = changes.filter(isChange);
+  const problems =
+    good.length === changes.length ? [] : broken('holds a change that is not complete; it is left out').problems;
+  const lastChange = good.findLast((change) => change.outcome === 'applied');
+  return lastChange === undefined ? { problems } : { lastChange, problems };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isChange(value: unknown): value is ChangeRecord {
+  if (!isObject(value) || !isObject(value.targets) || !isObject(value.before) || !isObject(value.options)) return false;
+  const { targets } = value;
+  const texts = [value.id, value.at, value.bootId, value.outcome, value.strategy].every(
+    (each) => typeof each === 'string',
+  );
+  const numbers = [value.uptime, targets.max, targets.buckets].every((each) => Number.isFinite(each));
+  return (
+    texts &&
+    numbers &&
+    isObject(targets.values) &&
+    Object.values(targets.values).every((each) => typeof each === 'string')
+  );
+}
