@@ -1,0 +1,159 @@
+/**
+ * One change at a time. The lock is a file that names its owner by pid, start time and boot: an owner that no longer
+ * runs holds nothing, so nobody ever has to remove a lock by hand.
+ */
+import { randomBytes } from 'node:crypto';
+import { linkSync, readdirSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { posix } from 'node:path';
+import { CtfixError } from '../errors.ts';
+import type { ReadHost } from '../host/host.ts';
+import { readRecord } from './statedir.ts';
+
+export type Lock = { release(): void };
+
+/** `nonce` tells two locks of one process apart. `start`: field 22 of /proc/PID/stat, clock ticks since boot (proc(5)). */
+type Owner = {
+  readonly pid: number;
+  readonly start: string;
+  readonly boot: string;
+  readonly since: string;
+  readonly nonce: string;
+};
+
+/** What a power cut can leave: a name without its text. No live owner ever looks like this. */
+const TORN: Owner = { pid: 0, start: '', boot: '', since: '', nonce: 'torn' };
+
+/**
+ * Takes the lock of a state directory.
+ * @param host where /proc is read
+ * @throws CtfixError refused, naming the process that holds it and since when
+ */
+export async function takeLock(stateDir: string, host: ReadHost, now: Date): Promise<Lock> {
+  const self = await identify(host, now);
+  const path = posix.join(stateDir, 'lock');
+  const holder = await take(path, self, host);
+  if (holder !== undefined) throw held(holder);
+  await sweep(stateDir, host);
+  return { release: () => remove(path) };
+}
+
+/**
+ * Takes the lock at `path`, or gives its living holder.
+ *
+ * Making it is link(2) of a complete file: exactly one process succeeds, and nobody ever sees a lock without its text.
+ * Taking over from a dead holder X is allowed only to the owner of a second lock, named after X: of two processes that
+ * find X dead, one gets that. It then looks once more whether X is still there (a slower process may have judged X
+ * before a faster one replaced it); as X is dead and nobody else may replace X meanwhile, what it saw stays true until
+ * its rename(2). A process that dies while it takes over leaves the second lock with a dead holder, and the same rule
+ * applies to that one.
+ */
+async function take(path: string, self: Owner, host: ReadHost): Promise<Owner | undefined> {
+  for (;;) {
+    if (make(path, self)) return undefined;
+    const holder = read(path);
+    if (holder === undefined) continue;
+    if (await isAlive(holder, host)) return holder;
+    const right = `${path}.${holder.nonce}`;
+    const rival = await take(right, self, host);
+    if (rival !== undefined) return rival;
+    try {
+      if (read(path)?.nonce === holder.nonce) {
+        place(path, self, renameSync);
+        return undefined;
+      }
+    } finally {
+      remove(right);
+    }
+  }
+}
+
+/** Removes a lock file that may have been swept already. */
+function remove(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  }
+}
+
+function make(path: string, self: Owner): boolean {
+  try {
+    place(path, self, (from, to) => {
+      try {
+        linkSync(from, to);
+      } finally {
+        unlinkSync(from);
+      }
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function place(path: string, self: Owner, move: (from: string, to: string) => void): void {
+  const temporary = `${path}-${randomBytes(6).toString('hex')}.tmp`;
+  writeFileSync(temporary, JSON.stringify(self), { flag: 'wx', mode: 0o644 });
+  move(temporary, path);
+}
+
+function read(path: string): Owner | undefined {
+  const text = readRecord(path);
+  if (text === undefined) return undefined;
+  try {
+    const { pid, start, boot, since, nonce } = JSON.parse(text);
+    const words = [start, boot, since, nonce].every((word) => typeof word === 'string');
+    return Number.isInteger(pid) && words && /^[0-9a-f]+$/.test(nonce) ? { pid, start, boot, since, nonce } : TORN;
+  } catch {
+    return TORN;
+  }
+}
+
+async function identify(host: ReadHost, now: Date): Promise<Owner> {
+  const stat = await host.readFile('/proc/self/stat');
+  const boot = await host.readFile('/proc/sys/kernel/random/boot_id');
+  const start = startOf(stat);
+  if (stat === undefined || start === undefined || boot === undefined) {
+    throw new CtfixError('refused', '/proc is not there, so that a lock could not be told from a dead one', {
+      hint: 'mount /proc, then try again',
+    });
+  }
+  const nonce = randomBytes(8).toString('hex');
+  return { pid: Number.parseInt(stat, 10), start, boot: boot.trim(), since: now.toISOString(), nonce };
+}
+
+async function isAlive(owner: Owner, host: ReadHost): Promise<boolean> {
+  const boot = await host.readFile('/proc/sys/kernel/random/boot_id');
+  if (owner.boot !== boot?.trim()) return false;
+  return startOf(await host.readFile(`/proc/${owner.pid}/stat`)) === owner.start;
+}
+
+/**
+ * Field 22 of /proc/PID/stat; undefined for a process that is gone or a zombie. The name (field 2) may hold anything,
+ * so fields are counted from its closing bracket.
+ */
+function startOf(stat: string | undefined): string | undefined {
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
+  const state = fields[0] ?? 'X';
+  return ['Z', 'X', 'x'].includes(state) ? undefined : fields[19];
+}
+
+/**
+ * Clears up what processes left that died while they took a lock; a living one's files stay. Done only by the owner of
+ * the lock: while that one is alive and in place, no right to take over from an earlier holder can be used.
+ */
+async function sweep(stateDir: string, host: ReadHost): Promise<void> {
+  for (const name of readdirSync(stateDir).filter((each) => /^lock[.-]/.test(each))) {
+    const path = posix.join(stateDir, name);
+    const owner = read(path);
+    // One without text may be a living process's that is being written.
+    if (owner !== undefined && owner !== TORN && !(await isAlive(owner, host))) remove(path);
+  }
+}
+
+function held(holder: Owner): CtfixError {
+  return new CtfixError('refused', `another ctfix is at work here: process ${holder.pid}, since ${holder.since}`, {
+    hint: `wait until it has ended, or look at it with: ps -f -p ${holder.pid}`,
+  });
+}

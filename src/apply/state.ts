@@ -1,0 +1,49 @@
+/** state.json: what plan, verify and history need without root. Rebuilt from the journals; root never believes it. */
+import { posix } from 'node:path';
+import type { ChangeRecord, JournalLine, State } from '../model.ts';
+import { isKnown } from '../model.ts';
+import { journalIds, readJournal } from './journal.ts';
+import { writeRecord } from './statedir.ts';
+
+/** A change as its journal tells it; undefined for a journal without a first line (nothing was done then). Pure. */
+export function recordOf(lines: readonly JournalLine[]): ChangeRecord | undefined {
+  const begin = lines.find((line) => line.line === 'begin');
+  if (begin === undefined) return undefined;
+  const ends = lines.filter((line) => line.line === 'end');
+  const last = ends.at(-1);
+  const applied = ends.find((line) => line.outcome === 'applied');
+  const { plan } = begin;
+  return {
+    id: begin.id,
+    at: begin.at,
+    bootId: isKnown(plan.host.bootId) ? plan.host.bootId : '',
+    uptime: applied?.uptime ?? begin.uptime,
+    outcome: last?.outcome ?? 'unfinished',
+    options: plan.options,
+    strategy: plan.strategy.taken,
+    targets: plan.sizing.targets,
+    before: {
+      ...(isKnown(plan.sizing.present.max) && { max: plan.sizing.present.max }),
+      ...(isKnown(plan.sizing.present.buckets) && { buckets: plan.sizing.present.buckets }),
+    },
+    ...(applied?.counters !== undefined && { counters: applied.counters }),
+  };
+}
+
+/** Every change in the journals, oldest first. @throws CtfixError as readJournal */
+export function recordsIn(stateDir: string): readonly ChangeRecord[] {
+  return journalIds(stateDir)
+    .map((id) => recordOf(readJournal(stateDir, id) ?? []))
+    .filter((record) => record !== undefined);
+}
+
+/** Writes state.json anew from the journals. @throws CtfixError as readJournal; the error of node:fs */
+export function rebuildState(stateDir: string): void {
+  const state: State = { schema: 'ctfix.state/v1', changes: recordsIn(stateDir) };
+  writeRecord(statePath(stateDir), `${JSON.stringify(state, undefined, 2)}\n`, 0o644);
+}
+
+/** Where state.json lies. */
+export function statePath(stateDir: string): string {
+  return posix.join(stateDir, 'state.json');
+}
