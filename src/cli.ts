@@ -1,0 +1,82 @@
+#!/usr/bin/env node
+/** The composition root: arguments, environment and terminals become what the commands need. */
+import sysctl from '../templates/90-ctfix-conntrack.conf';
+import udev from '../templates/90-ctfix-conntrack.rules';
+import install from '../templates/90-ctfix-install.conf';
+import modprobe from '../templates/nf_conntrack.conf';
+import { askOn } from './ask.ts';
+import type { Deps, Where } from './commands/deps.ts';
+import { runProgram } from './commands/program.ts';
+import { traced } from './commands/trace.ts';
+import { EXIT } from './errors.ts';
+import type { ReadHost } from './host/host.ts';
+import { errorText } from './render/error.ts';
+
+const { env, stdin, stdout, stderr } = process;
+const isRoot = process.geteuid?.() === 0;
+const note = (text: string) => void stderr.write(text);
+const watched = <H extends ReadHost>(host: H, where: Where) => (where.verbose === true ? traced(host, note) : host);
+
+const deps: Deps = {
+  look: async (where) => watched(await readable(where.root), where),
+  change: async (where) => watched((await import('./host/local.ts')).localHost(), where),
+  ask: askOn(stdin, stderr),
+  write: (text) => void stdout.write(text),
+  note,
+  view: (stream, flags) => ({
+    colour: flags.color && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb' && process[stream].isTTY === true,
+    unicode: process[stream].isTTY === true && /utf-?8/i.test(env.LC_ALL || env.LC_CTYPE || env.LANG || ''),
+  }),
+  now: () => new Date(),
+  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  interactive: stdin.isTTY === true && stderr.isTTY === true,
+  catchSignals,
+  isRoot,
+  templates: { modprobe, sysctl, udev, install },
+  version: CTFIX_VERSION,
+  stateDir: '/var/lib/ctfix',
+};
+
+/** This machine or a directory tree, without the methods that change anything. */
+async function readable(root: string | undefined): Promise<ReadHost> {
+  if (root !== undefined) return (await import('./host/sysroot.ts')).sysrootHost(root);
+  const [{ localHost }, { readOnly }] = await Promise.all([import('./host/local.ts'), import('./host/read-only.ts')]);
+  return readOnly(localHost());
+}
+
+/** The first signal asks to stop after the step that runs; the second ends the process, and the journal tells the rest. */
+function catchSignals(): () => boolean {
+  let interrupted = false;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (interrupted) process.exit(EXIT.stuck);
+      interrupted = true;
+      note('ctfix: stopping after this step; a second signal stops at once, and ctfix rollback clears up then\n');
+    });
+  }
+  return () => interrupted;
+}
+
+/** A reader that went away is no error, least of all in the middle of a change; a full disk is one. */
+function onStreamError(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') return;
+  process.exitCode = EXIT.failed;
+  note(`ctfix: the answer could not be written: ${error.message}\n`);
+}
+
+async function main(): Promise<void> {
+  stdout.on('error', onStreamError);
+  stderr.on('error', () => undefined);
+  try {
+    process.exitCode = await runProgram(process.argv.slice(2), deps);
+  } catch (error) {
+    const { text, code } = errorText(
+      error,
+      `ctfix ${deps.version}, node ${process.version}, ${process.platform} ${process.arch}`,
+    );
+    note(text);
+    process.exitCode = code;
+  }
+}
+
+void main();

@@ -1,0 +1,115 @@
+/** The work of `ctfix apply`: look, show, ask, do, and say how it ended. */
+import type { Outcome } from '../apply/outcome.ts';
+import { CtfixError, EXIT } from '../errors.ts';
+import { isEmpty, type PlanOptions, type Strategy } from '../model.ts';
+import { planOptions } from '../options.ts';
+import { json } from '../render/json.ts';
+import { outcomeText } from '../render/outcome.ts';
+import { type PlanReport, planExit } from '../render/plan-parts.ts';
+import { planChanges, planSummary, planText } from '../render/plan-text.ts';
+import { survey } from '../survey.ts';
+import type { ApplyFlags } from './apply.ts';
+import { applyDeps } from './apply-deps.ts';
+import type { Deps } from './deps.ts';
+
+/** Carries out a fresh plan; the exit code says how it ended. */
+export async function runApply(flags: ApplyFlags, deps: Deps): Promise<number> {
+  const look = async (options: PlanOptions): Promise<PlanReport> => {
+    const { facts, plan } = await survey(await deps.look(flags), options, deps);
+    return { facts, plan, now: deps.now() };
+  };
+  const first = await look(planOptions(flags));
+  if (flags.dryRun === true || isEmpty(first.plan) || first.plan.refusals.length > 0)
+    return showOnly(first, flags, deps);
+  if (!deps.isRoot) throw notRoot(first, flags, deps);
+  const agreed = flags.yes === true ? first : await agree(first, look, flags, deps);
+  if (agreed === undefined) {
+    deps.note('Nothing was changed.\n');
+    return EXIT.failed;
+  }
+  const { apply } = await import('../apply/apply.ts');
+  const outcome = await apply(agreed.plan, agreed.facts, await applyDeps(flags, agreed.plan.options, deps));
+  tell(outcome, agreed, flags, deps);
+  return EXIT[outcome.exit];
+}
+
+/** The plan as the answer: nothing to do, refused, or only to be shown. */
+function showOnly(report: PlanReport, flags: ApplyFlags, deps: Deps): number {
+  const { plan } = report;
+  const exit = plan.refusals.length > 0 ? 'refused' : 'ok';
+  if (flags.output === 'json') deps.write(json(answer({ exit, lines: [] }, report)));
+  else deps.write(planText(report, deps.view('stdout', flags)));
+  if (flags.dryRun === true) deps.note('Dry run: nothing was changed.\n');
+  return planExit(plan, false);
+}
+
+function notRoot(report: PlanReport, flags: ApplyFlags, deps: Deps): CtfixError {
+  deps.note(`${planSummary(report, deps.view('stderr', flags))}\n`);
+  return new CtfixError('notRoot', 'making this change needs root', {
+    hint: 'sudo ctfix apply makes it; ctfix plan shows all of it without root',
+  });
+}
+
+type Answer = 'apply' | 'strategy' | 'diff' | 'cancel';
+
+/** Asks until the person agrees or not; another strategy makes another plan. Undefined: not agreed. */
+async function agree(
+  first: PlanReport,
+  look: (options: PlanOptions) => Promise<PlanReport>,
+  flags: ApplyFlags,
+  deps: Deps,
+): Promise<PlanReport | undefined> {
+  if (!deps.interactive) {
+    throw new CtfixError('usage', 'apply asks before it changes anything, and there is no terminal to ask on', {
+      hint: 'look at ctfix plan, then run ctfix apply --yes',
+    });
+  }
+  const view = deps.view('stderr', flags);
+  let report = first;
+  deps.note(`${planSummary(report, view)}\n`);
+  for (;;) {
+    const ready = report.plan.refusals.length === 0 && !isEmpty(report.plan);
+    const answer = await deps.ask<Answer>({
+      message: ready ? `Make this change (${report.plan.strategy.taken})?` : 'This cannot be applied. What now?',
+      choices: [...(ready ? [{ value: 'apply' as const, name: 'apply' }] : []), ...OTHER_ANSWERS],
+      fallback: 'cancel',
+    });
+    if (answer === 'apply') return report;
+    if (answer === 'cancel') return undefined;
+    if (answer === 'diff') deps.note(`${planChanges(report.plan, view)}\n`);
+    if (answer === 'strategy') {
+      report = await look({ ...report.plan.options, strategy: await askStrategy(report, deps) });
+      deps.note(`${report.plan.refusals.length > 0 ? planText(report, view) : planSummary(report, view)}\n`);
+    }
+  }
+}
+
+const OTHER_ANSWERS: readonly { readonly value: Answer; readonly name: string }[] = [
+  { value: 'strategy', name: 'choose another strategy' },
+  { value: 'diff', name: 'show the full diff' },
+  { value: 'cancel', name: 'cancel' },
+];
+
+function askStrategy({ plan }: PlanReport, deps: Deps): Promise<Strategy> {
+  const { taken, why, others } = plan.strategy;
+  const choices = others.map(({ strategy, cost, blockedBy }) => ({
+    value: strategy,
+    name: `${strategy}: ${blockedBy.length === 0 ? cost : `blocked by ${blockedBy.join('; ')}`}`,
+  }));
+  return deps.ask<Strategy>({
+    message: 'Which strategy?',
+    choices: [{ value: taken, name: `${taken}: ${why}` }, ...choices],
+    fallback: taken,
+  });
+}
+
+function tell(outcome: Outcome, report: PlanReport, flags: ApplyFlags, deps: Deps): void {
+  if (flags.output === 'json') deps.write(json(answer(outcome, report)));
+  else deps.write(outcomeText('apply', outcome, deps.view('stdout', flags)));
+}
+
+/** What `-o json` gives: how it ended, whether anything on the host is different now, and the plan. */
+function answer(outcome: Outcome, { plan }: PlanReport): unknown {
+  const changed = outcome.id !== undefined && (outcome.exit === 'ok' || outcome.exit === 'stuck');
+  return { schema: 'ctfix.outcome/v1', changed, ...outcome, plan };
+}

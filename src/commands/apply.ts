@@ -1,0 +1,26 @@
+/** `ctfix apply`: makes the change that plan shows. */
+import type { Command } from 'commander';
+import type { PlanFlags } from '../options.ts';
+import type { CommonFlags, Deps } from './deps.ts';
+import { examples, outputFlag, sizingFlags } from './flags.ts';
+import { type Finish, runs } from './runs.ts';
+
+export type ApplyFlags = CommonFlags &
+  PlanFlags & { readonly output: string; readonly yes?: boolean; readonly dryRun?: boolean };
+
+/** Adds the command to the program. */
+export function registerApply(program: Command, deps: Deps, finish: Finish): void {
+  const command = program
+    .command('apply')
+    .description('make the change that plan shows, verify it, and keep what is needed to take it back; needs root')
+    .option('-y, --yes', 'do not ask; needed where there is no terminal')
+    .option('--dry-run', 'show every step and stop; needs no root');
+  outputFlag(sizingFlags(command), ['text', 'json']);
+  examples(command, [
+    ['ctfix apply --dry-run', 'every step, without doing one'],
+    ['sudo ctfix apply', 'ask, then make the change'],
+    ['sudo ctfix apply --yes --precaution', 'for scripts: raise a healthy host as well'],
+    ['sudo ctfix apply --strategy reload', 'unload and load the module again, with the firewall stopped'],
+  ]);
+  runs<ApplyFlags>(command, finish, async (flags) => (await import('./apply-run.ts')).runApply(flags, deps));
+}

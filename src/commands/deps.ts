@@ -1,0 +1,35 @@
+/** What a command needs from the outside; cli.ts makes it once, tests make their own. Types only. */
+import type { Ask } from '../ask.ts';
+import type { Host, ReadHost } from '../host/host.ts';
+import type { View } from '../render/paint.ts';
+import type { Templates } from '../template.ts';
+
+/** Flags that every command has. */
+export type CommonFlags = { readonly color: boolean; readonly verbose?: boolean };
+
+/** Which host is looked at: this machine, or the tree below `root`. */
+export type Where = { readonly root?: string; readonly verbose?: boolean };
+
+export type Deps = {
+  /** a host that can only be read; with `verbose` every look at it is told on stderr */
+  look(where: Where): Promise<ReadHost>;
+  /** this machine, to be changed */
+  change(where: { readonly verbose?: boolean }): Promise<Host>;
+  readonly ask: Ask;
+  /** the product, to stdout */
+  write(text: string): void;
+  /** the conversation, to stderr */
+  note(text: string): void;
+  view(stream: 'stdout' | 'stderr', flags: CommonFlags): View;
+  now(): Date;
+  sleep(ms: number): Promise<void>;
+  /** a person can be asked: stdin and stderr are terminals */
+  readonly interactive: boolean;
+  /** from this call on a signal only sets the flag that the result tells; a second one ends the process */
+  catchSignals(): () => boolean;
+  readonly isRoot: boolean;
+  readonly templates: Templates;
+  readonly version: string;
+  /** where journals and state are kept */
+  readonly stateDir: string;
+};

@@ -1,0 +1,78 @@
+/** The command line: every command in one tree, and the ways in which it can be used wrongly. */
+import { Command, CommanderError } from 'commander';
+import { CtfixError, EXIT } from '../errors.ts';
+import { registerApply } from './apply.ts';
+import { registerCompletion } from './completion.ts';
+import type { Deps } from './deps.ts';
+import { registerFacts } from './facts.ts';
+import { examples } from './flags.ts';
+import { registerHistory } from './history.ts';
+import { registerPlan } from './plan.ts';
+import { registerRollback } from './rollback.ts';
+import type { Finish } from './runs.ts';
+import { registerVerify } from './verify.ts';
+
+/** The tree of commands; `finish` is called with the exit code of the one that runs. */
+export function program(deps: Deps, finish: Finish): Command {
+  const root = new Command('ctfix')
+    .description('Repairs and prevents "nf_conntrack: table full, dropping packet" on this host.')
+    .version(deps.version, '-V, --version', 'print the version')
+    .option('--no-color', 'no colour, as with NO_COLOR in the environment or without a terminal')
+    .option('-v, --verbose', 'tell on stderr which files are read and which commands are run')
+    .helpOption('-h, --help', 'print help, for a command too')
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .configureOutput({ writeOut: deps.write, writeErr: deps.write, outputError: () => undefined });
+  examples(root, [
+    ['ctfix plan', 'what this host needs; changes nothing, needs no root'],
+    ['sudo ctfix apply', 'make the change, after a question'],
+    ['sudo ctfix rollback', 'take the last change back'],
+  ]);
+  for (const register of [
+    registerPlan,
+    registerApply,
+    registerVerify,
+    registerRollback,
+    registerHistory,
+    registerFacts,
+    registerCompletion,
+  ]) {
+    register(root, deps, finish);
+  }
+  return root;
+}
+
+/**
+ * Runs the command that the words ask for.
+ * @param words without the program's own name
+ * @returns the exit code
+ * @throws CtfixError usage: words that are no command line of ours
+ */
+export async function runProgram(words: readonly string[], deps: Deps): Promise<number> {
+  let code: number = EXIT.ok;
+  const tree = program(deps, (finished) => {
+    code = finished;
+  });
+  if (words.length === 0) {
+    throw new CtfixError('usage', 'a command is missing', {
+      hint: 'ctfix plan shows what this host needs; ctfix --help shows the rest',
+    });
+  }
+  try {
+    await tree.parseAsync(words, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return EXIT.ok;
+    throw usageError(error.message, words);
+  }
+}
+
+/** Commander's sentence as one of ours, with the help that fits. */
+function usageError(message: string, words: readonly string[]): CtfixError {
+  const [first = '', ...more] = message.replace(/^error: /, '').split('\n');
+  const named = words.find((word) => /^[a-z]+$/.test(word));
+  const help = named === undefined ? 'ctfix --help' : `ctfix ${named} --help`;
+  const suggestion = more.join(' ').replace(/^\((.*)\)$/, '$1 ');
+  return new CtfixError('usage', first, { hint: `${suggestion}${help} shows what is allowed` });
+}

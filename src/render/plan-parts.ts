@@ -1,0 +1,107 @@
+/** The parts of a plan that every form of it shows: verdict, head, evidence. Pure. */
+import { EXIT } from '../errors.ts';
+import { type Facts, isEmpty, isKnown, known, type LogLine, type Maybe, type Plan, type Verdict } from '../model.ts';
+import { bytes, duration, grouped, instant, percent, plural } from './numbers.ts';
+
+/** A plan, the facts it was made from, and the time at which it is shown. */
+export type PlanReport = { readonly plan: Plan; readonly facts: Facts; readonly now: Date };
+
+const VERDICTS: Readonly<Record<Verdict, string>> = {
+  needed: 'needed',
+  precaution: 'precaution',
+  requested: 'requested',
+  nothing: 'nothing to do',
+};
+
+/** The first line in two halves: which kind of plan it is, and the most important reason. */
+export function verdictOf(plan: Plan): { readonly word: string; readonly reason: string } {
+  return { word: VERDICTS[plan.sizing.verdict], reason: plan.sizing.reasons[0] ?? 'the host has what it needs' };
+}
+
+/** 3 where apply would refuse, 2 with `--detailed-exitcode` and changes pending, else 0. */
+export function planExit(plan: Plan, detailed: boolean): number {
+  if (plan.refusals.length > 0) return EXIT.refused;
+  return detailed && !isEmpty(plan) ? EXIT.pending : EXIT.ok;
+}
+
+/** Name and text of each line of the head. */
+export function headRows({ plan, facts }: PlanReport): [string, string][] {
+  const memory = facts.machine.memTotalKiB * 1024;
+  const where = facts.machine.container === undefined ? '' : `, in a container (${facts.machine.container})`;
+  return [
+    ['host', `${plan.host.os}, kernel ${plan.host.kernel}, ${bytes(memory)} of memory${where}`],
+    ['strategy', `${plan.strategy.taken}: ${plan.strategy.why}`],
+    ['memory', memoryLine(plan)],
+  ];
+}
+
+/** Present and target values: name, now, after. */
+export function valueRows({ plan }: PlanReport): [string, string, string][] {
+  const { present, targets } = plan.sizing;
+  const timeouts = Object.entries(targets.values).map(([key, value]): [string, string, string] => [key, '', value]);
+  return [
+    ['max', tableNumber(present.max, 'no limit'), tableNumber(targets.max, 'no limit')],
+    ['buckets', tableNumber(present.buckets), tableNumber(targets.buckets)],
+    ['flows', tableNumber(present.count), ''],
+    ...timeouts,
+  ];
+}
+
+/** `max` grouped, or why there is no number. */
+function tableNumber(value: Maybe<number>, zero = '0'): string {
+  if (!isKnown(value)) return 'unknown';
+  return value === 0 ? zero : grouped(value);
+}
+
+function memoryLine(plan: Plan): string {
+  const { memory } = plan.sizing;
+  const over = memory.overLimit ? ', over the limit of ' : '; the limit is ';
+  return (
+    `${bytes(memory.whenFull)} when the table is full, ${percent(memory.share)} of the memory${over}${bytes(memory.limit)}. ` +
+    `${bytes(memory.hash)} of buckets, and ${memory.perFlow} B a flow (${memory.perFlowHow})`
+  );
+}
+
+/** How many log lines are shown: enough to see that it goes on, and the rest is counted. */
+const SHOWN = 3;
+
+/** Time and text of what says that the table was full, newest last; [] when nothing does. */
+export function evidenceRows({ facts, now }: PlanReport): [string, string][] {
+  const log = known(facts.log);
+  const lines = (log?.full ?? []).slice(-SHOWN).map((line): [string, string] => [when(line, facts, now), line.text]);
+  const more = (log?.total ?? 0) - lines.length;
+  const counted: [string, string][] =
+    more > 0 ? [['', `and ${plural(more, 'line')} before; the kernel holds back most of them`]] : [];
+  return [...counted, ...lines, ...drops(facts)];
+}
+
+/** Wall time of a kernel log line and how long ago that is; seconds since boot where the uptime is unknown. */
+function when(line: LogLine, facts: Facts, now: Date): string {
+  const uptime = known(facts.machine.uptime);
+  if (uptime === undefined) return `${line.at.toFixed(1)} s after boot`;
+  const ago = Math.max(0, uptime - line.at);
+  return `${instant(new Date(now.getTime() - ago * 1000))}, ${duration(ago)} ago`;
+}
+
+function drops(facts: Facts): [string, string][] {
+  const first = known(facts.table.counters);
+  const later = known(facts.table.countersLater) ?? first;
+  return ['drop', 'early_drop'].flatMap((name): [string, string][] => {
+    const total = later?.[name] ?? 0;
+    const rise = total - (first?.[name] ?? 0);
+    if (total === 0) return [];
+    const now = rise > 0 ? `, ${grouped(rise)} of them between two looks just now` : ', none just now';
+    return [[`${name} counter`, `${grouped(total)} since the module was loaded${now}`]];
+  });
+}
+
+/** Notes of the plan and of its sizing, each once. */
+export function noteLines(plan: Plan): string[] {
+  return [...new Set([...plan.notes, ...plan.sizing.notes])];
+}
+
+/** `file:line` of a refusal, or undefined when no file is meant. */
+export function placeOf(refusal: { readonly file?: string; readonly line?: number }): string | undefined {
+  if (refusal.file === undefined) return undefined;
+  return refusal.line === undefined ? refusal.file : `${refusal.file}:${refusal.line}`;
+}

@@ -1,0 +1,64 @@
+/** What apply does, step by step, in words that a reader can check by hand. Pure. */
+import { argvOf } from '../command.ts';
+import type { Action, HostCommand, ReloadStep } from '../model.ts';
+
+/** One step: a verb, its object (a path, a command line as it is run), and why. */
+export type StepLine = { readonly verb: string; readonly object: string; readonly why: string };
+
+/** The step of one action, in the plan's own words; commands exactly as they are run. */
+export function stepOf(action: Action): StepLine {
+  switch (action.do) {
+    case 'write-file':
+      return { verb: fileVerb(action), object: action.path, why: action.why };
+    case 'set-value':
+      return { verb: 'set', object: `${action.name} = ${action.after}, at ${action.path}`, why: action.why };
+    case 'refresh':
+      return { verb: 'run', object: commandLine(action.command), why: action.why };
+    case 'reload':
+      return { ...reloadLine(action.step), why: action.why };
+  }
+}
+
+/** The words of a command as a shell would need them: quoted only where quoting is needed. */
+export function commandLine(command: HostCommand): string {
+  return argvOf(command)
+    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
+    .join(' ');
+}
+
+function fileVerb(action: Extract<Action, { do: 'write-file' }>): string {
+  if (action.after === undefined) return 'remove';
+  return action.before === undefined ? 'create' : 'edit';
+}
+
+function reloadLine(step: ReloadStep): Omit<StepLine, 'why'> {
+  const run = (command: HostCommand) => ({ verb: 'run', object: commandLine(command) });
+  switch (step.step) {
+    case 'record':
+      return { verb: 'record', object: step.what };
+    case 'stop':
+      return run({ unit: 'stop', name: step.unit });
+    case 'clear-rules':
+      return run(
+        step.tool === 'netfilter-persistent'
+          ? { flush: 'netfilter-persistent' }
+          : { rules: step.tool, how: 'transaction' },
+      );
+    case 'prove-down':
+      return { verb: 'prove', object: 'that the rules are gone and that no packet holds a flow' };
+    case 'unload':
+      return run({ module: 'unload', name: step.module });
+    case 'load':
+      return run({ module: 'load', name: step.module });
+    case 'write-back':
+      return { verb: 'set', object: 'every other connection table value as it was' };
+    case 'start':
+      return run({ unit: 'start', name: step.unit });
+    case 'load-rules':
+      return run({ rules: step.tool, how: 'restore' });
+    case 'prove-rules':
+      return { verb: 'prove', object: 'that the ruleset is the recorded one' };
+    case 'start-along':
+      return run({ unit: 'start', name: step.unit });
+  }
+}
