@@ -32,6 +32,8 @@ export type Facts = {
   readonly config: ConfigFacts;
   /** The last change of ours that is still in force, from /var/lib/ctfix/state.json. */
   readonly lastChange?: ChangeRecord;
+  /** What holds the module beyond the module tree; absent when it was not looked at (asked for, and only for root). */
+  readonly rules?: RulesFacts;
   /** Files that exist and could not be read or parsed, with the reason; a plan that depends on one says so. */
   readonly problems: readonly Problem[];
 };
@@ -130,6 +132,64 @@ export type FirewallOwner = {
   readonly state: Maybe<'active' | 'inactive' | 'failed'>;
   /** active units that a stop of this one takes along (PartOf=, BindsTo=, Requires= the other way round) */
   readonly takesAlong: readonly string[];
+};
+
+/**
+ * The rules of one network namespace, as the tools print them. Absent: the kernel side is not loaded or the tool is not
+ * needed; what is there and could not be read is named in `unread`.
+ */
+export type RulesText = {
+  /** `nft -s list ruleset`: what is compared */
+  readonly nft?: string;
+  /** `nft list ruleset`, with counters and the time that set elements have left: what is loaded back */
+  readonly nftState?: string;
+  /** tables (`ip filter`) that nft lists and cannot load: they hold xtables expressions of iptables-nft */
+  readonly managed?: readonly string[];
+  readonly 'iptables-nft'?: string;
+  readonly 'ip6tables-nft'?: string;
+  readonly 'iptables-legacy'?: string;
+  readonly 'ip6tables-legacy'?: string;
+  /** `ipset save` */
+  readonly ipset?: string;
+  /** full sentences */
+  readonly unread?: readonly string[];
+};
+
+/** A network namespace that is not ours. `path` leads into it: /run/netns/NAME or /proc/PID/ns/net. */
+export type OtherNamespace = {
+  readonly inode: number;
+  readonly path: string;
+  /** `NAME` in /run/netns, when it has one there */
+  readonly name?: string;
+  /** `comm (pid)` of some processes in it, at most five */
+  readonly processes: readonly string[];
+  /** how often its rules use each module */
+  readonly uses: Maybe<Readonly<Record<string, number>>>;
+};
+
+/** A queue of packets that wait for a program's verdict (nfnetlink_queue). */
+export type PacketQueue = {
+  readonly queue: number;
+  /** `comm (pid)` of its reader */
+  readonly reader: string;
+  readonly waiting: number;
+  /** inode of the namespace, when it is another one */
+  readonly namespace?: number;
+};
+
+/** What only root can see of the holders of nf_conntrack; gathering it loads no module. */
+export type RulesFacts = {
+  readonly text: RulesText;
+  /** how often the rules of this namespace use each module, as far as that can be counted in their text */
+  readonly uses: Readonly<Record<string, number>>;
+  readonly namespaces: readonly OtherNamespace[];
+  readonly queues: readonly PacketQueue[];
+  /** `comm (pid)` of the programs that listen to conntrack events */
+  readonly listeners: readonly string[];
+  /** the words after the file name in the last line of `modprobe --show-depends nf_conntrack` */
+  readonly options: Maybe<readonly string[]>;
+  /** tables that hold the module and that `nft -c` would not load back, with its words */
+  readonly notLoadable: readonly { readonly table: string; readonly why: string }[];
 };
 
 /** One `key = value` line of a sysctl file. `key` is the dotted long form whatever the file's spelling. */
@@ -284,7 +344,8 @@ export type Sizing = {
 export type HostCommand =
   | { readonly unit: 'start' | 'stop' | 'restart' | 'reload' | 'reset-failed'; readonly name: string }
   | { readonly unitFiles: 'daemon-reload' }
-  | { readonly module: 'load' | 'unload'; readonly name: string }
+  /** `load-plain`: without any option or hook of modprobe.d, the way back when one of those makes a load fail */
+  | { readonly module: 'load' | 'load-plain' | 'unload'; readonly name: string }
   | { readonly flush: 'netfilter-persistent' }
   /** loads rules from standard input, with the tool's own transaction */
   | { readonly rules: RulesTool; readonly how: 'restore' | 'transaction' }
@@ -299,7 +360,8 @@ export type RulesTool = 'nft' | 'iptables-nft' | 'ip6tables-nft' | 'iptables-leg
 /** One step of a reload; what it needs at run time (the recorded ruleset, the live values) is in the journal. */
 export type ReloadStep =
   | { readonly step: 'record'; readonly what: string }
-  | { readonly step: 'stop'; readonly unit: string; readonly name: FirewallName }
+  /** `along`: a unit that the firewall's stop would take along, stopped first, so that the rules are known without it */
+  | { readonly step: 'stop'; readonly unit: string; readonly name: FirewallName; readonly along?: true }
   | { readonly step: 'clear-rules'; readonly tool: RulesTool | 'netfilter-persistent' }
   | { readonly step: 'prove-down' }
   | { readonly step: 'unload'; readonly module: string }
@@ -307,8 +369,22 @@ export type ReloadStep =
   | { readonly step: 'write-back' }
   | { readonly step: 'start'; readonly unit: string; readonly name: FirewallName }
   | { readonly step: 'load-rules'; readonly tool: RulesTool }
-  | { readonly step: 'prove-rules' }
+  /** `along`: with the rules of the units that are started again last; else without those */
+  | { readonly step: 'prove-rules'; readonly along?: true }
   | { readonly step: 'start-along'; readonly unit: string };
+
+/** What a reload must be able to give back; kept in the journal. */
+export type RulesRecord = {
+  readonly record: 'rules';
+  /** before anything was stopped */
+  readonly full: RulesText;
+  /** the same once the units that go along were stopped; absent when there are none */
+  readonly base?: RulesText;
+  /** parts of the ruleset that were as recorded while the firewall was down: nobody took them away */
+  readonly survived?: readonly string[];
+  /** inode of /sys/module/nf_conntrack before */
+  readonly inode: number;
+};
 
 /** A difference between what is and what should be, carried out by apply in the order of the plan. */
 export type Action =
@@ -392,7 +468,8 @@ export type JournalLine =
     }
   /** `record`: what the step must be able to give back (a ruleset, the owner and mode of a file) */
   | { readonly line: 'intend'; readonly seq: number; readonly action: Action; readonly record?: unknown }
-  | { readonly line: 'done'; readonly seq: number; readonly saw: string }
+  /** `record`: what the step found and a recovery must be able to give back (a RulesRecord) */
+  | { readonly line: 'done'; readonly seq: number; readonly saw: string; readonly record?: unknown }
   | { readonly line: 'failed'; readonly seq: number; readonly why: string }
   | { readonly line: 'undo'; readonly seq: number; readonly saw: string }
   | {
