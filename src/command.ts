@@ -8,9 +8,9 @@ export type Argv = readonly [string, ...string[]];
  * Names without a slash are looked up by the host in its own fixed search path.
  */
 export function argvOf(command: HostCommand): Argv {
-  if ('unit' in command) return ['systemctl', '--no-ask-password', command.unit, '--', command.name];
+  if ('unit' in command) return ['systemctl', '--no-ask-password', command.unit, command.name];
   if ('unitFiles' in command) return ['systemctl', '--no-ask-password', command.unitFiles];
-  if ('module' in command) return [command.module === 'load' ? 'modprobe' : 'rmmod', '--', command.name];
+  if ('module' in command) return moduleArgv(command.module, command.name);
   if ('flush' in command) return ['netfilter-persistent', 'flush'];
   if ('rules' in command) return rulesArgv(command.rules, command.how);
   if ('ipset' in command) return ['ipset', 'restore', '-exist'];
@@ -19,6 +19,12 @@ export function argvOf(command: HostCommand): Argv {
   if ('flows' in command) return ['conntrack', '-F'];
   if ('udev' in command) return command.udev === 'reload' ? ['udevadm', 'control', '--reload'] : ['udevadm', 'settle'];
   return ['logger', '-t', 'ctfix', '-p', 'daemon.notice', '--', command.log];
+}
+
+/** modprobe(8): `-C FILE` takes the place of every modprobe.d directory; dependencies come from modules.dep. */
+function moduleArgv(how: 'load' | 'load-plain' | 'unload', name: string): Argv {
+  if (how === 'unload') return ['rmmod', name];
+  return how === 'load' ? ['modprobe', name] : ['modprobe', '-C', '/dev/null', name];
 }
 
 /**
