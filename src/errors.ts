@@ -48,3 +48,11 @@ export class CtfixError extends Error {
     this.hint = more.hint;
   }
 }
+
+/** A step of a change that did not do what it should; the message is a sentence that names what stood in the way. */
+export class StepFailed extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'StepFailed';
+  }
+}
