@@ -244,6 +244,8 @@ export type ConfigFacts = {
   readonly hooks: readonly { readonly file: string; readonly line: number; readonly kind: 'udev' | 'install' }[];
   /** tuned's active profile, when it sets one of our keys */
   readonly tuned: readonly SysctlLine[];
+  /** lines of that profile that every sysctl file beats, because tuned writes the files once more after its own values */
+  readonly tunedBeneath?: readonly SysctlLine[];
   /** the files ctfix writes, as they are now (path → text); absent files are not listed */
   readonly own: Readonly<Record<string, string>>;
   /** texts of the files that the lines above name, by that path: what `--take-over` edits */
