@@ -12,7 +12,7 @@ export const CMDLINE = '/proc/cmdline';
  * protect white space, what follows `--` is for init.
  */
 export function parseCmdline(text: string): { hashsize?: number; problems: readonly Problem[] } {
-  const words = text.match(/(?:[^\s"]|"[^"]*"?)+/g) ?? [];
+  const words: readonly string[] = text.match(/(?:[^\s"]|"[^"]*"?)+/g) ?? [];
   const end = words.indexOf('--');
   const problems: Problem[] = [];
   let hashsize: number | undefined;

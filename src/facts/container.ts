@@ -4,8 +4,6 @@
 export type Traces = {
   /** /run/systemd/container, written by systemd for the runtime's $container */
   readonly systemd?: string | undefined;
-  /** /proc/1/environ, readable for root */
-  readonly environ?: string | undefined;
   /** /proc/1/cgroup */
   readonly cgroup?: string | undefined;
   readonly dockerenv: boolean;
@@ -24,8 +22,6 @@ export type Traces = {
 export function containerKind(traces: Traces): string | undefined {
   const told = traces.systemd?.trim();
   if (told !== undefined && told !== '') return told;
-  const inherited = /(?:^|\0)container=([^\0\n]+)/.exec(traces.environ ?? '')?.[1];
-  if (inherited !== undefined) return inherited;
   const group = /[/-](docker|lxc|kubepods|libpod|machine\.slice\/systemd-nspawn)\b/.exec(traces.cgroup ?? '')?.[1];
   if (group !== undefined)
     return group === 'libpod' ? 'podman' : group === 'kubepods' ? 'kubernetes' : group.replace(/.*\//, '');

@@ -13,10 +13,14 @@ export type Look = {
   value(path: string): Promise<Maybe<string>>;
   /** The same without a reason: undefined when absent or unreadable. */
   peek(path: string): Promise<string | undefined>;
+  /** Text as it is now, not as it was read before; undefined when absent, unknown when unreadable. */
+  fresh(path: string): Promise<Maybe<string> | undefined>;
   /** Names in a directory; [] when absent, and when unreadable (then there is a problem). */
   dir(path: string): Promise<readonly string[]>;
   /** Where a link points, as written; undefined when it is none. */
   link(path: string): Promise<string | undefined>;
+  /** The same for a link that root alone may follow: undefined without a problem. */
+  glance(path: string): Promise<string | undefined>;
   /** lstat; undefined when there is nothing to be seen. */
   stat(path: string): Promise<FileStat | undefined>;
 };
@@ -65,8 +69,14 @@ export function lookAt(host: ReadHost): Look {
       const text = await read(path);
       return typeof text === 'string' ? text : undefined;
     },
+    fresh: (path) => host.readFile(path).catch((error) => ({ unknown: reasonOf(error) })),
     dir: (path) => host.readDir(path).catch(complain<readonly string[]>(path, [])),
     link: (path) => host.readLink(path).catch(complain(path, undefined)),
+    glance: (path) =>
+      host.readLink(path).catch((error) => {
+        reasonOf(error);
+        return undefined;
+      }),
     stat: (path) => host.stat(path).catch(complain(path, undefined)),
   };
 }

@@ -43,7 +43,12 @@ export function linesOf(text: string): readonly string[] {
  * Source: parse_file in systemd's src/sysctl/sysctl.c; sysctl.conf(5) for procps.
  */
 export function parseSysctl(text: string): readonly SysctlEntry[] {
-  return linesOf(text).map((raw, index) => ({ line: index + 1, raw, ...parseLine(raw.trim()) }));
+  return linesOf(text).map((raw, index) => ({ line: index + 1, raw, ...parseLine(strip(raw)) }));
+}
+
+/** Takes off the white space that C's loaders take off; String.trim would take byte order marks and more. */
+function strip(text: string): string {
+  return text.replace(/^[ \t\r\n\v\f]+|[ \t\r\n\v\f]+$/g, '');
 }
 
 function parseLine(text: string) {
@@ -51,10 +56,10 @@ function parseLine(text: string) {
   const dash = text.startsWith('-');
   const body = dash ? text.slice(1) : text;
   const at = body.indexOf('=');
-  const path = sysctlPath((at < 0 ? body : body.slice(0, at)).trim());
+  const path = sysctlPath(strip(at < 0 ? body : body.slice(0, at)));
   if (path === '' || (at < 0 && !dash)) return { kind: 'bad' as const };
   if (at < 0) return { kind: 'exclude' as const, path };
-  return { kind: 'assign' as const, path, value: body.slice(at + 1).trim(), optional: dash };
+  return { kind: 'assign' as const, path, value: strip(body.slice(at + 1)), optional: dash };
 }
 
 /** The text of the file again, byte for byte. */
@@ -70,6 +75,14 @@ export function sysctlProblems({ file, entries }: SysctlFile): readonly Problem[
       return [{ ...at, what: 'not an assignment (key = value)' }];
     if (entry.kind === 'exclude' && concerns(entry.path)) {
       return [{ ...at, what: `keeps systemd-sysctl from setting ${sysctlKey(entry.path)} (a line without a value)` }];
+    }
+    if (entry.kind === 'assign' && /conntrack/.test(entry.path) && /[^!-~]/.test(entry.path)) {
+      return [
+        {
+          ...at,
+          what: 'the key has a character that no key has (a space, a byte order mark …); the line has no effect',
+        },
+      ];
     }
     if (entry.kind !== 'assign' || !concerns(entry.path)) return [];
     const { value, what } = numberFor(entry.path, entry.value);
