@@ -17,10 +17,7 @@ export function planMarkdown(report: PlanReport): string {
     list(headRows(report).map(([name, text]) => `**${name}**: ${prose(text)}`)),
     table(['value', 'now', 'after'], valueRows(report)),
     part('Why', list(plan.sizing.reasons.slice(1).map(prose))),
-    part(
-      'Evidence',
-      list(evidenceRows(report).map(([when, text]) => [when, code(text)].filter((one) => one !== '').join(': '))),
-    ),
+    part('Evidence', list(evidenceRows(report).map(([when, text]) => `${prose(when)}: ${prose(text)}`))),
     part(
       'Working',
       table(

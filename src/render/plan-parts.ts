@@ -36,30 +36,36 @@ export function headRows({ plan, facts }: PlanReport): [string, string][] {
 }
 
 /** Present and target values: name, now, after. */
-export function valueRows({ plan }: PlanReport): [string, string, string][] {
+export function valueRows({ plan, facts }: PlanReport): [string, string, string][] {
   const { present, targets } = plan.sizing;
-  const timeouts = Object.entries(targets.values).map(([key, value]): [string, string, string] => [key, '', value]);
+  const more = Object.entries(targets.values).map(([key, value]): [string, string, string] => [
+    key,
+    digits(facts.table.values[key] ?? 'absent'),
+    digits(value),
+  ]);
   return [
     ['max', tableNumber(present.max, 'no limit'), tableNumber(targets.max, 'no limit')],
     ['buckets', tableNumber(present.buckets), tableNumber(targets.buckets)],
     ['flows', tableNumber(present.count), ''],
-    ...timeouts,
+    ...more,
   ];
 }
 
-/** `max` grouped, or why there is no number. */
+/** A number with its thousands separated, or `unknown`. */
 function tableNumber(value: Maybe<number>, zero = '0'): string {
   if (!isKnown(value)) return 'unknown';
   return value === 0 ? zero : grouped(value);
 }
 
+function digits(text: string): string {
+  return /^[0-9]+$/.test(text) ? text.replace(/\B(?=([0-9]{3})+$)/g, ',') : text;
+}
+
 function memoryLine(plan: Plan): string {
   const { memory } = plan.sizing;
-  const over = memory.overLimit ? ', over the limit of ' : '; the limit is ';
-  return (
-    `${bytes(memory.whenFull)} when the table is full, ${percent(memory.share)} of the memory${over}${bytes(memory.limit)}. ` +
-    `${bytes(memory.hash)} of buckets, and ${memory.perFlow} B a flow (${memory.perFlowHow})`
-  );
+  const limit = `${memory.overLimit ? 'over the limit of' : 'limit'} ${bytes(memory.limit)}`;
+  const parts = `${bytes(memory.hash)} of buckets, ${memory.perFlow} B a flow (${memory.perFlowHow})`;
+  return `${bytes(memory.whenFull)} when the table is full (${percent(memory.share)} of the memory, ${limit}): ${parts}`;
 }
 
 /** How many log lines are shown: enough to see that it goes on, and the rest is counted. */
@@ -71,7 +77,7 @@ export function evidenceRows({ facts, now }: PlanReport): [string, string][] {
   const lines = (log?.full ?? []).slice(-SHOWN).map((line): [string, string] => [when(line, facts, now), line.text]);
   const more = (log?.total ?? 0) - lines.length;
   const counted: [string, string][] =
-    more > 0 ? [['', `and ${plural(more, 'line')} before; the kernel holds back most of them`]] : [];
+    more > 0 ? [['earlier', `${plural(more, 'such line')}; the kernel holds back most of them`]] : [];
   return [...counted, ...lines, ...drops(facts)];
 }
 
@@ -91,7 +97,7 @@ function drops(facts: Facts): [string, string][] {
     const rise = total - (first?.[name] ?? 0);
     if (total === 0) return [];
     const now = rise > 0 ? `, ${grouped(rise)} of them between two looks just now` : ', none just now';
-    return [[`${name} counter`, `${grouped(total)} since the module was loaded${now}`]];
+    return [[`${name} counter`, `${grouped(total)} in all${now}`]];
   });
 }
 
