@@ -1,0 +1,183 @@
+/**
+ * What the next boot, and the next load of the module, will give for every key, and which line or choice decides it.
+ * Pure.
+ *
+ * At a load the kernel takes hashsize= (command line, then modprobe.d, last value) or chooses by memory, and max follows
+ * from that; sysctl files come in only when something applies them while the keys exist; ufw applies its own file
+ * whenever it starts, tuned its profile, and kube-proxy raises what is lower than its own numbers.
+ */
+import { bucketsKeyIsWritable, type Defaults, loadDefaults, roundBuckets, zeroMeansNoLimit } from './kernel.ts';
+import { type Facts, known, type SysctlLine } from './model.ts';
+import { BUCKETS_KEY, MAX_KEY, placeOf } from './own.ts';
+
+/** A value that something decides; `file` and `line` where a line of a file does. */
+export type Held = {
+  readonly value: number;
+  readonly by: 'kernel' | 'modprobe' | 'cmdline' | 'sysctl' | 'ufw' | 'tuned' | 'kube-proxy';
+  readonly why: string;
+  readonly file?: string;
+  readonly line?: number;
+};
+
+/** max and buckets after a boot or a load; undefined where nothing tells (memory unknown). */
+export type NextValues = { readonly max: Held | undefined; readonly buckets: Held | undefined };
+
+export type NextBoot = {
+  readonly boot: NextValues;
+  readonly load: NextValues;
+  /** what the configuration asks for, whether or not anything applies it */
+  readonly asked: NextValues;
+};
+
+/** When values are taken: at a boot, or when the module is loaded again later. */
+export type Moment = 'boot' | 'load';
+
+/** What the next boot and the next load give, and what the configuration asks for. */
+export function nextBoot(facts: Facts): NextBoot {
+  return { boot: nextValues(facts, 'boot'), load: nextValues(facts, 'load'), asked: askedValues(facts) };
+}
+
+/** The line that decides a sysctl key at that moment, undefined where no line is applied. */
+export function nextLine(facts: Facts, key: string, when: Moment): Held | undefined {
+  return applied(facts, when).findLast(({ line }) => line.key === key && takes(facts, line))?.held;
+}
+
+/**
+ * What makes sysctl files count for a module that is not there when they are read: a hook, modules-load.d (at boot
+ * only), or that the module is built in. Undefined where nothing does.
+ */
+export function applier(facts: Facts, when: Moment): string | undefined {
+  const { hooks, modulesLoad } = facts.config;
+  const [hook, load] = [hooks[0], modulesLoad[0]];
+  if (facts.module.state === 'builtin') return 'the module is built in, its keys exist when the files are read';
+  if (hook !== undefined) return `${placeOf(hook)} applies the files whenever the module is loaded`;
+  return load !== undefined && when === 'boot'
+    ? `${placeOf(load)} loads the module before the files are read`
+    : undefined;
+}
+
+/** Lines of the loader that runs at boot. */
+export function bootOrder(facts: Facts): readonly SysctlLine[] {
+  return facts.machine.systemd ? facts.config.systemdSysctl : facts.config.procpsSysctl;
+}
+
+/** Whether an owner of the firewall or of the table is active. */
+export function isActive(facts: Facts, name: Facts['firewalls'][number]['name']): boolean {
+  return facts.firewalls.some((owner) => owner.name === name && known(owner.state) === 'active');
+}
+
+/** The legacy spelling: the same value, but hooks match net.netfilter only. */
+export function isAlias(line: SysctlLine): boolean {
+  return /^[\s-]*net[./]nf_conntrack_max\b/.test(line.raw);
+}
+
+type Applied = { readonly line: SysctlLine; readonly held: Held };
+
+function applied(facts: Facts, when: Moment): readonly Applied[] {
+  const { modulesLoad, ufwSysctl, tuned } = facts.config;
+  const how = applier(facts, when);
+  const whole = facts.module.state === 'builtin' || (when === 'boot' && modulesLoad.length > 0);
+  const files = how === undefined ? [] : bootOrder(facts).filter((line) => whole || !isAlias(line));
+  return [
+    ...files.map((line) => hold(line, 'sysctl', how ?? '')),
+    ...(isActive(facts, 'ufw') ? ufwSysctl.map((line) => hold(line, 'ufw', 'ufw applies it whenever it starts')) : []),
+    ...(when === 'boot' ? tuned.map((line) => hold(line, 'tuned', 'tuned applies its profile when it starts')) : []),
+  ];
+}
+
+function hold(line: SysctlLine, by: Held['by'], how: string): Applied {
+  const why = `${placeOf(line)} sets it; ${how}`;
+  return { line, held: { value: Number(line.value), by, why, file: line.file, line: line.line } };
+}
+
+/** Whether the kernel takes the value; a line that it refuses changes nothing. */
+function takes(facts: Facts, { key, value }: SysctlLine): boolean {
+  if (!/^\d+$/.test(value)) return false;
+  if (key === MAX_KEY) return Number(value) > 0 || zeroMeansNoLimit(facts.machine.kernel);
+  return key !== BUCKETS_KEY || (Number(value) > 0 && bucketsKeyIsWritable(facts.machine.kernel));
+}
+
+function nextValues(facts: Facts, when: Moment): NextValues {
+  const base = atLoad(facts);
+  const line = nextLine(facts, BUCKETS_KEY, when);
+  const buckets = line === undefined ? base.buckets : { ...line, value: roundBuckets(line.value, facts.machine) };
+  return afterKubeProxy(facts, { max: nextLine(facts, MAX_KEY, when) ?? base.max, buckets });
+}
+
+/** kube-proxy raises max at each start, and hashsize to max/4 where that is more (cmd/kube-proxy/app/conntrack.go). */
+function afterKubeProxy(facts: Facts, { max, buckets }: NextValues): NextValues {
+  const live = { max: known(facts.table.max) ?? 0, buckets: known(facts.table.buckets) ?? 0 };
+  if (!isActive(facts, 'kube-proxy') || live.max === 0) return { max, buckets };
+  const held = (value: number): Held => ({ value, by: 'kube-proxy', why: 'kube-proxy sets it whenever it starts' });
+  const quarter = Math.min(live.buckets, roundBuckets(live.max / 4, facts.machine));
+  return {
+    max: max !== undefined && max.value !== 0 && max.value < live.max ? held(live.max) : max,
+    buckets: buckets !== undefined && buckets.value < quarter ? held(quarter) : buckets,
+  };
+}
+
+/** What the load itself gives, before any sysctl file. */
+export function atLoad(facts: Facts): NextValues {
+  const asked = askedHashsize(facts);
+  if (asked === undefined) return byMemory(facts);
+  const why = `the kernel makes it 8 × hashsize where hashsize is given; ${asked.why}`;
+  return { buckets: asked, max: { ...asked, value: 8 * asked.value, why } };
+}
+
+/** The hashsize that the next load is given, rounded as the kernel does it; undefined where it chooses by itself. */
+export function askedHashsize(facts: Facts): Held | undefined {
+  const { cmdlineHashsize, modprobe } = facts.config;
+  if (cmdlineHashsize !== undefined && cmdlineHashsize > 0) {
+    const value = roundBuckets(cmdlineHashsize, facts.machine);
+    return { value, by: 'cmdline', why: 'nf_conntrack.hashsize= on the kernel command line', file: '/proc/cmdline' };
+  }
+  const line = modprobe.findLast((each) => each.directive === 'options' && each.hashsize !== undefined);
+  if (line?.hashsize === undefined || line.hashsize === 0 || facts.module.state === 'builtin') return undefined;
+  const value = roundBuckets(line.hashsize, facts.machine);
+  return { value, by: 'modprobe', why: `${placeOf(line)} asks for it`, file: line.file, line: line.line };
+}
+
+function byMemory(facts: Facts): NextValues {
+  const chosen = defaultsHere(facts);
+  if (chosen === undefined) return { max: undefined, buckets: undefined };
+  const held = (value: number): Held => ({ value, by: 'kernel', why: chosen.how });
+  return { buckets: held(chosen.buckets), max: held(chosen.buckets * chosen.factor) };
+}
+
+/**
+ * The kernel's own choice. Its figure for the memory is a little off MemTotal, and vendors backport: where the buckets
+ * that are live fit one of its choices, they are that choice.
+ */
+function defaultsHere(facts: Facts): Defaults | undefined {
+  const { machine, table } = facts;
+  const live = known(table.buckets);
+  const max = known(table.max);
+  const near = [1, 0.93, 1.07].flatMap((off) => loadDefaults(machine, machine.memTotalKiB * off));
+  const fits = near.filter((each) => live !== undefined && within(live, each.buckets, near));
+  const same = fits.find((each) => live !== undefined && live * each.factor === max) ?? fits[0];
+  return same === undefined || live === undefined ? near[0] : { ...same, buckets: live };
+}
+
+/** Small machines get a share of their memory, so a figure in between is the kernel's, too; larger ones a fixed one. */
+function within(live: number, buckets: number, near: readonly Defaults[]): boolean {
+  const others = near.map((each) => each.buckets).filter((each) => each / buckets < 1.3 && buckets / each < 1.3);
+  return live >= Math.min(...others) && live <= Math.max(...others);
+}
+
+function askedValues(facts: Facts): NextValues {
+  const { ufwSysctl, tuned } = facts.config;
+  const lines: [SysctlLine, Held['by']][] = [
+    ...bootOrder(facts).map((line): [SysctlLine, Held['by']] => [line, 'sysctl']),
+    ...(isActive(facts, 'ufw') ? ufwSysctl : []).map((line): [SysctlLine, Held['by']] => [line, 'ufw']),
+    ...tuned.map((line): [SysctlLine, Held['by']] => [line, 'tuned']),
+  ];
+  const winner = (key: string): Held | undefined => {
+    const found = lines.findLast(([line]) => line.key === key && takes(facts, line));
+    if (found === undefined) return undefined;
+    const [{ file, line, value }, by] = found;
+    return { value: Number(value), by, why: `${placeOf({ file, line })} asks for it`, file, line };
+  };
+  const buckets = winner(BUCKETS_KEY);
+  const rounded = buckets && { ...buckets, value: roundBuckets(buckets.value, facts.machine) };
+  return { max: winner(MAX_KEY), buckets: rounded ?? askedHashsize(facts) };
+}

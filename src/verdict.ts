@@ -1,0 +1,231 @@
+/** Whether anything has to change, with the reasons, and what stands against it. Pure. */
+import { type Case, longestRatio } from './demand.ts';
+import { bucketsKeyIsWritable } from './kernel.ts';
+import { billOf } from './memory.ts';
+import type { Refusal, Sizing, Verdict } from './model.ts';
+import { type Held, nextLine } from './nextboot.ts';
+import { keyOf } from './own.ts';
+import { bytes, grouped } from './render/numbers.ts';
+import type { Numbers } from './sizing.ts';
+
+type Judged = Pick<Sizing, 'verdict' | 'reasons' | 'refusals' | 'notes'>;
+type Values = Readonly<Record<string, string>>;
+
+/** Verdict, reasons, refusals and notes for a table and timeouts. */
+export function judge(it: Case, table: Numbers, values: Values): Judged {
+  const needed = [...grown(it, table), ...tooShort(it, table), ...lost(it, table)];
+  const asked = requested(it, table, values);
+  const verdict = verdictOf(it, table, needed, asked);
+  const reasons = [...needed, ...asked, ...(verdict === 'precaution' ? [precaution(it)] : [])];
+  return {
+    verdict,
+    reasons: verdict === 'nothing' ? nothing(it, table) : reasons,
+    refusals: refusalsFor(it, table),
+    notes: [...it.evidence.notes, ...heldNotes(it, table), ...memoryNotes(it, table), ...limitNotes(it, table)],
+  };
+}
+
+function verdictOf({ options }: Case, table: Numbers, needed: readonly string[], asked: readonly string[]): Verdict {
+  if (needed.length > 0) return 'needed';
+  if (asked.length > 0) return 'requested';
+  return options.precaution === true && table.grows ? 'precaution' : 'nothing';
+}
+
+function grown({ demand }: Case, { grows }: Numbers): string[] {
+  return grows && demand.value > 0 ? [...demand.why] : [];
+}
+
+function tooShort(it: Case, { short, load, buckets }: Numbers): string[] {
+  const { working } = it.present;
+  if (!short || it.options.hashsize !== undefined) return [];
+  const chain = Math.round((2 * load) / working);
+  const limit = it.shortChains ? '; this kernel refuses new flows in chains longer than 8 to 31' : '';
+  return [
+    `the hash is too short: an average chain of ${grouped(chain)} when ${grouped(load)} flows share ${grouped(working)} buckets ` +
+      `(more than ${longestRatio(it)} flows a bucket); ${grouped(buckets)} make it ${Math.round((2 * load) / buckets)}${limit}`,
+  ];
+}
+
+/** Values that the last boot lost, or the next one would. */
+function lost(it: Case, { max }: Numbers): string[] {
+  const { live, next } = it.present;
+  const present = it.present.max;
+  if (present === undefined || (max !== 0 && max < present)) return [];
+  const { asked, boot } = next;
+  return [
+    ...(asked.max !== undefined && live.max !== undefined && less(live.max, asked.max.value)
+      ? [`${asked.max.why}: max ${limit(asked.max.value)}, but the kernel has ${limit(live.max)}`]
+      : []),
+    ...losing('max', boot.max, present, limit),
+    ...(canHoldBuckets(it) ? losing('buckets', boot.buckets, live.buckets, grouped) : []),
+  ];
+}
+
+/** Built in before 4.8, nothing but the kernel command line can hold the buckets. */
+function canHoldBuckets({ facts, present }: Case): boolean {
+  return (
+    facts.module.state !== 'builtin' ||
+    present.next.boot.buckets?.by !== 'kernel' ||
+    bucketsKeyIsWritable(facts.machine.kernel)
+  );
+}
+
+function losing(
+  name: string,
+  held: Held | undefined,
+  now: number | undefined,
+  show: (value: number) => string,
+): string[] {
+  if (held === undefined || now === undefined || !less(held.value, now)) return [];
+  return [`the next boot would lose ${name} ${show(now)}: it gives ${show(held.value)} (${held.why})`];
+}
+
+/** Fewer flows; 0 is no limit. */
+function less(one: number, other: number): boolean {
+  return one !== 0 && (other === 0 || one < other);
+}
+
+/** What was asked for by number and is not so now, or would not be so after a boot or a load. */
+function requested({ options, present, facts }: Case, { max, buckets }: Numbers, values: Values): string[] {
+  const { live, next } = present;
+  const differs = (want: number, now: number | undefined, boot: Held | undefined, load: Held | undefined) =>
+    (now !== undefined && now !== want) || boot?.value !== want || load?.value !== want;
+  const timeouts = Object.entries(values).filter(([key, value]) => {
+    const held = (['boot', 'load'] as const).map((when) => nextLine(facts, keyOf(key), when)?.value);
+    const now = facts.table.values[key];
+    return (now !== undefined && now !== value) || held.some((each) => each !== Number(value));
+  });
+  return [
+    ...(options.max !== undefined && differs(max, live.max, next.boot.max, next.load.max)
+      ? [`max ${grouped(max)} was asked for${present.max === 0 ? ': the table has no limit now, and gets one' : ''}`]
+      : []),
+    ...(options.hashsize !== undefined && differs(buckets, live.buckets, next.boot.buckets, next.load.buckets)
+      ? [`${grouped(buckets)} buckets were asked for`]
+      : []),
+    ...timeouts.map(([key, value]) => `${key} ${value} s was asked for`),
+  ];
+}
+
+function precaution({ formula }: Case): string {
+  return `the classic formula gives ${grouped(formula)} for this memory, and it was asked for as a precaution`;
+}
+
+function nothing({ present, demand, evidence, shortChains, ratio }: Case, table: Numbers): string[] {
+  const max = present.max ?? 0;
+  if (table.heldFrom !== undefined && demand.value > 0) {
+    return [
+      `the table needs ${grouped(table.heldFrom)}, and the memory limit holds it at ${grouped(max)}`,
+      ...demand.why,
+    ];
+  }
+  const stands =
+    evidence.full.length > 0 && max !== 0 ? ['--max is what it is, although the table was full', ...evidence.full] : [];
+  if (present.max === undefined) return ['nothing tells how large the table is here, and nothing was asked for'];
+  const flows = present.countKnown ? `${grouped(present.count)} flows` : 'an unknown number of flows';
+  const buckets = present.working > 0 ? max / present.working : 0;
+  const owner = present.next.boot.max?.by === 'kube-proxy' ? '; kube-proxy owns max' : '';
+  const hash = `${Math.round(buckets * 100) / 100} flows a bucket (up to ${longestRatio({ shortChains, ratio })} is fine)`;
+  return [...stands, `max ${limit(max)} is enough for ${flows}, ${hash}${owner}, and the next boot keeps it`];
+}
+
+function limit(max: number): string {
+  return max === 0 ? 'without limit' : grouped(max);
+}
+
+function heldNotes({ prices }: Case, { heldFrom, max }: Numbers): string[] {
+  if (heldFrom === undefined) return [];
+  return [
+    `max is held at ${grouped(max)}, the memory limit of ${bytes(prices.limit)} does not allow ${grouped(heldFrom)}; ` +
+      'other ways out: a higher --memory-limit, shorter timeouts (--timeout), no tracking for a busy port ' +
+      '(a notrack rule), or spreading the load over more hosts',
+  ];
+}
+
+function memoryNotes({ prices, present, facts, options }: Case, table: Numbers): string[] {
+  if (facts.machine.memTotalKiB <= 0)
+    return ['the memory of the host is unknown: neither formula nor memory limit apply'];
+  const bill = billOf(prices, table, present.count, facts.machine.memTotalKiB * 1024);
+  const kept = options.max === undefined && !table.grows && bill.overLimit;
+  return kept
+    ? [
+        `a full table takes ${bytes(bill.whenFull)}, over the memory limit of ${bytes(bill.limit)}: the present max is kept`,
+      ]
+    : [];
+}
+
+function limitNotes({ present, options }: Case, { max, grows }: Numbers): string[] {
+  if (max === 0 && present.max === 0) {
+    return ['the table has no limit (max 0): nothing bounds its memory; give --max to set one'];
+  }
+  const ignored = options.precaution === true && !grows && options.max === undefined;
+  return ignored ? ['--precaution adds nothing: the formula is not above the present max'] : [];
+}
+
+/** What was asked for and must not be done, each with the way out. */
+function refusalsFor(it: Case, table: Numbers): Refusal[] {
+  return [...belowCount(it), ...shrinks(it, table), ...overMemory(it, table), ...overRatio(it, table)];
+}
+
+function belowCount({ options: { max }, present: { count } }: Case): Refusal[] {
+  if (max === undefined || max >= count) return [];
+  return [
+    {
+      code: 'below-count',
+      what: `--max ${max} is below the ${grouped(count)} flows that are tracked now: new connections would fail at once`,
+      remedy: `give --max ${count} or more, or wait until there are fewer flows`,
+    },
+  ];
+}
+
+function shrinks({ options, present }: Case, { max, buckets }: Numbers): Refusal[] {
+  if (options.allowShrink === true) return [];
+  const { floor } = present;
+  const code = 'shrink';
+  const remedy = 'add --allow-shrink if that is meant';
+  const smaller = (what: string, from: number, to: number): Refusal => ({
+    code,
+    what: `${what} would shrink from ${grouped(from)} to ${grouped(to)}`,
+    remedy,
+  });
+  return [
+    ...(options.max !== undefined && floor !== undefined && floor !== 0 && max < floor
+      ? [smaller('max', floor, max)]
+      : []),
+    ...(options.hashsize !== undefined && buckets < present.buckets
+      ? [smaller('buckets', present.buckets, buckets)]
+      : []),
+  ];
+}
+
+function overMemory({ options, prices, present, facts }: Case, table: Numbers): Refusal[] {
+  if (options.max === undefined && options.hashsize === undefined) return [];
+  const memory = facts.machine.memTotalKiB * 1024;
+  const bill = billOf(prices, table, present.count, memory);
+  const now = billOf(prices, { max: present.max ?? 0, buckets: present.working }, present.count, memory);
+  if (!bill.overLimit || (present.max !== 0 && bill.whenFull <= now.whenFull)) return [];
+  return [
+    {
+      code: 'over-memory-limit',
+      what: `a full table would take ${bytes(bill.whenFull)}, over the memory limit of ${bytes(bill.limit)}`,
+      remedy: 'ask for less, or raise --memory-limit if the host has the memory',
+    },
+  ];
+}
+
+function overRatio(it: Case, { load, buckets }: Numbers): Refusal[] {
+  const most = it.shortChains ? 2 : 8;
+  const planned = buckets > 0 ? load / buckets : 0;
+  const ratio = Math.max(it.ratio, planned);
+  const asked = it.options.hashsize !== undefined || it.options.max !== undefined || it.options.ratio !== undefined;
+  if (!asked || ratio <= most) return [];
+  const why = it.shortChains
+    ? 'this kernel refuses new flows in chains longer than 8 to 31 (5.15 to 6.2 unless fixed)'
+    : 'chains get so long that every packet pays for them, and kernels refuse new flows in the longest ones';
+  return [
+    {
+      code: 'over-ratio',
+      what: `${Math.round(ratio * 100) / 100} flows a bucket are more than ${most}: ${why}`,
+      remedy: `give --ratio ${most} or less, or --hashsize ${Math.ceil(load / most)} or more`,
+    },
+  ];
+}
