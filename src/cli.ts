@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The composition root: arguments, environment and terminals become what the commands need. */
+import { statSync } from 'node:fs';
 import sysctl from '../templates/90-ctfix-conntrack.conf';
 import udev from '../templates/90-ctfix-conntrack.rules';
 import install from '../templates/90-ctfix-install.conf';
@@ -8,7 +9,7 @@ import { askOn } from './ask.ts';
 import type { Deps, Where } from './commands/deps.ts';
 import { runProgram } from './commands/program.ts';
 import { traced } from './commands/trace.ts';
-import { EXIT } from './errors.ts';
+import { CtfixError, EXIT } from './errors.ts';
 import type { ReadHost } from './host/host.ts';
 import { errorText } from './render/error.ts';
 
@@ -39,9 +40,20 @@ const deps: Deps = {
 
 /** This machine or a directory tree, without the methods that change anything. */
 async function readable(root: string | undefined): Promise<ReadHost> {
-  if (root !== undefined) return (await import('./host/sysroot.ts')).sysrootHost(root);
+  if (root !== undefined) {
+    if (!isDirectory(root)) throw new CtfixError('usage', `--root: ${root} is no directory that can be read`);
+    return (await import('./host/sysroot.ts')).sysrootHost(root);
+  }
   const [{ localHost }, { readOnly }] = await Promise.all([import('./host/local.ts'), import('./host/read-only.ts')]);
   return readOnly(localHost());
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** The first signal asks to stop after the step that runs; the second ends the process, and the journal tells the rest. */

@@ -26,10 +26,12 @@ export function planExit(plan: Plan, detailed: boolean): number {
 
 /** Name and text of each line of the head. */
 export function headRows({ plan, facts }: PlanReport): [string, string][] {
-  const memory = facts.machine.memTotalKiB * 1024;
+  const { memTotalKiB } = facts.machine;
+  const kernel = plan.host.kernel === '' ? 'kernel unknown' : `kernel ${plan.host.kernel}`;
+  const memory = memTotalKiB === 0 ? 'memory unknown' : `${bytes(memTotalKiB * 1024)} of memory`;
   const where = facts.machine.container === undefined ? '' : `, in a container (${facts.machine.container})`;
   return [
-    ['host', `${plan.host.os}, kernel ${plan.host.kernel}, ${bytes(memory)} of memory${where}`],
+    ['host', `${plan.host.os || 'system unknown'}, ${kernel}, ${memory}${where}`],
     ['strategy', `${plan.strategy.taken}: ${plan.strategy.why}`],
     ['memory', memoryLine(plan)],
   ];
