@@ -12,6 +12,19 @@ import { registerRollback } from './rollback.ts';
 import type { Finish } from './runs.ts';
 import { registerVerify } from './verify.ts';
 
+/** What EXIT says, for the reader of the help. */
+const EXIT_CODES = [
+  [EXIT.ok, 'done, or nothing to do'],
+  [EXIT.failed, 'failed, nothing changed'],
+  [EXIT.pending, 'changes pending (plan --detailed-exitcode), or findings (verify)'],
+  [EXIT.refused, 'refused: a precondition does not hold, nothing touched'],
+  [EXIT.stale, 'stale: the host is no longer as it was planned for, nothing touched'],
+  [EXIT.rolledBack, 'failed and rolled back'],
+  [EXIT.stuck, 'rollback began and could not finish: a person is needed'],
+  [EXIT.usage, 'wrong usage, and apply without a terminal and without --yes'],
+  [EXIT.notRoot, 'must be root'],
+].map(([code, what]) => `  ${String(code).padStart(2)}  ${what}`);
+
 /** The tree of commands; `finish` is called with the exit code of the one that runs. */
 export function program(deps: Deps, finish: Finish): Command {
   const root = new Command('ctfix')
@@ -28,6 +41,7 @@ export function program(deps: Deps, finish: Finish): Command {
     ['sudo ctfix apply', 'make the change, after a question'],
     ['sudo ctfix rollback', 'take the last change back'],
   ]);
+  root.addHelpText('after', `\nExit codes:\n${EXIT_CODES.join('\n')}`);
   for (const register of [
     registerPlan,
     registerApply,

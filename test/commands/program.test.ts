@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { program, runProgram } from '../../src/commands/program.ts';
-import { CtfixError } from '../../src/errors.ts';
+import { CtfixError, EXIT } from '../../src/errors.ts';
 import { fakeDeps } from './support.ts';
 
 const tree = program(fakeDeps().deps, () => undefined);
@@ -47,7 +47,8 @@ describe.each(commands)('%s', (name, command) => {
   });
 
   test('help has examples that are command lines of ours', async () => {
-    const [, examples = ''] = (await help(name)).split('\nExamples:\n');
+    const [, after = ''] = (await help(name)).split('\nExamples:\n');
+    const [examples = ''] = after.split('\n\n');
     const lines = examples.trimEnd().split('\n');
     expect(lines.length).toBeGreaterThan(0);
     for (const line of lines) {
@@ -63,6 +64,11 @@ describe.each(commands)('%s', (name, command) => {
   test('help fits a terminal of 100 columns', async () => {
     for (const line of (await help(name)).split('\n')) expect(line.length, line).toBeLessThanOrEqual(100);
   });
+});
+
+test('help lists every exit code, each once', async () => {
+  const [, codes = ''] = (await help('ctfix')).split('\nExit codes:\n');
+  expect(codes.match(/^ +[0-9]+(?= )/gm)?.map(Number)).toEqual(Object.values(EXIT));
 });
 
 describe('used wrongly', () => {
