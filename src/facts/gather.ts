@@ -27,6 +27,7 @@ import {
 import { type Look, lookAt } from './look.ts';
 import { bitsOf, fixedPageSize, parseMemTotal, parseOsRelease, parseUptime } from './machine.ts';
 import { mountOf, parseMounts } from './mounts.ts';
+import { gatherRules } from './rules.ts';
 import { parseState, STATE } from './state.ts';
 import { UFW_CONF, ufwEnabled } from './ufw.ts';
 
@@ -43,9 +44,13 @@ import { UFW_CONF, ufwEnabled } from './ufw.ts';
  *
  * @param host the host; below another root (`sysroot`) live values are unknown, memory is 0 and the kernel '' unless
  *   the tree tells them
- * @param deps `sleep` waits for milliseconds between two looks at the counters
+ * @param deps `sleep` waits for milliseconds between two looks at the counters; `rules` asks, as root, for the rules
+ *   that hold the module too, which takes the children that rules.ts names
  */
-export async function gather(host: ReadHost, deps: { sleep(ms: number): Promise<void> }): Promise<Facts> {
+export async function gather(
+  host: ReadHost,
+  deps: { sleep(ms: number): Promise<void>; rules?: boolean },
+): Promise<Facts> {
   const look = lookAt(host);
   const live = host.kind !== 'sysroot';
   const machine = await gatherMachine(look);
@@ -70,6 +75,7 @@ export async function gather(host: ReadHost, deps: { sleep(ms: number): Promise<
     firewalls,
     config,
     ...('lastChange' in record && record.lastChange !== undefined ? { lastChange: record.lastChange } : {}),
+    ...(deps.rules === true && live && host.root ? { rules: await gatherRules(host, module.tree) } : {}),
     problems: sortProblems(look.problems),
   };
 }

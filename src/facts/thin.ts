@@ -1,0 +1,44 @@
+/** What of a text facts look at: a recorded host holds that and no more. Pure. */
+import { isOwnerProcess } from './firewalls.ts';
+import { linesOf } from './sysctl-files.ts';
+
+/** By path: the lines that matter. */
+const LINES: readonly { readonly path: RegExp; readonly keep: RegExp }[] = [
+  { path: /^\/proc\/meminfo$/, keep: /^MemTotal:/ },
+  { path: /^\/proc\/slabinfo$/, keep: /^(slabinfo|#|nf_conntrack)/ },
+  { path: /\/modules\.(dep|builtin)$/, keep: /nf_conntrack\.ko|^kernel\/drivers\/net\// },
+  { path: /^journalctl /, keep: /_conntrack: table full/ },
+];
+
+/** By path: files that matter only when they have such a text; others are kept empty, for their place in the order. */
+const WHOLE: readonly { readonly path: RegExp; readonly mention: RegExp }[] = [
+  { path: /\/sysctl\.d\/|\/sysctl\.conf$/, mention: /conntrack|netfilter|[*?[]/ },
+  { path: /\/(modprobe|modules-load)\.d\/|^\/etc\/modules$/, mention: /conntrack/ },
+  { path: /\/udev\/rules\.d\//, mention: /sysctl/ },
+];
+
+/**
+ * The part of a text that facts look at; undefined for what is of no use at all.
+ * @param name a path, or the words of a command
+ * @param text the file's text, or the command's standard output
+ */
+export function thin(name: string, text: string): string | undefined {
+  if (/^\/proc\/\d+\/comm$/.test(name)) return isOwnerProcess(text.trim()) ? text : undefined;
+  if (name === '/dev/kmsg') return filter(text, (line, index) => index === 0 || /_conntrack: table full/.test(line));
+  if (name === '/proc/mounts') return mounts(text);
+  if (name === '/proc/modules') return text.replace(/ 0x[0-9a-f]+( \([A-Z]+\))?$/gm, ' 0x0$1');
+  if (name === '/proc/cmdline') return `${(text.match(/\S*nf[-_]conntrack\S*/g) ?? []).join(' ')}\n`;
+  const lines = LINES.find(({ path }) => path.test(name));
+  if (lines !== undefined) return filter(text, (line) => lines.keep.test(line));
+  const whole = WHOLE.find(({ path }) => path.test(name));
+  return whole === undefined || whole.mention.test(text) ? text : '';
+}
+
+function filter(text: string, keep: (line: string, index: number) => boolean): string {
+  return linesOf(text).filter(keep).join('');
+}
+
+/** The mounts of /, /proc and /sys, without the devices' names. */
+function mounts(text: string): string {
+  return filter(text, (line) => /^\S+ (\/|\/(proc|sys)(\/\S*)?) /.test(line)).replace(/^\S+/gm, 'none');
+}
