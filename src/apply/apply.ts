@@ -1,0 +1,180 @@
+/** Carries out a plan: checked, locked, recorded ahead, read back, proved; or everything back as it was. */
+import { CtfixError, StepFailed } from '../errors.ts';
+import { type Action, type Facts, isEmpty, isKnown, type JournalLine, known, type Plan } from '../model.ts';
+import { executeAll } from './execute.ts';
+import { createJournal, type Journal, journalIds, newId } from './journal.ts';
+import { takeLock } from './lock.ts';
+import type { ApplyDeps, Outcome, OutcomeLine } from './outcome.ts';
+import { preflight } from './preflight.ts';
+import { proveModprobe } from './prove.ts';
+import { append, revert } from './revert.ts';
+import { sentenceOf } from './sentence.ts';
+import { rebuildState, recordsIn } from './state.ts';
+import { openStateDir } from './statedir.ts';
+import { liveValues, readValue } from './values.ts';
+import { checkTargets } from './verify.ts';
+import { logChange, whoIs } from './who.ts';
+
+/**
+ * Carries out a plan that was made on this machine a moment ago.
+ * @param facts those the plan was made from; whether the module was loaded anew since is told by them
+ * @returns how it ended: ok, refused or stale (nothing touched), failed (nothing changed), rolledBack, stuck
+ * @throws CtfixError refused: another ctfix is at work, or the records of ctfix cannot be trusted; nothing was touched
+ */
+export async function apply(plan: Plan, facts: Facts, deps: ApplyDeps): Promise<Outcome> {
+  if (plan.refusals.length > 0) return { exit: 'refused', lines: refusals(plan) };
+  if (isEmpty(plan)) return { exit: 'ok', lines: [{ kind: 'note', text: 'there is nothing to do' }] };
+  if (!deps.host.root) throw new CtfixError('notRoot', 'making this change needs root', { hint: 'sudo ctfix apply' });
+  openStateDir(deps.stateDir);
+  const lock = await takeLock(deps.stateDir, deps.host, deps.now());
+  try {
+    return (await obstacles(plan, facts, deps)) ?? (await carryOut(plan, deps));
+  } finally {
+    lock.release();
+  }
+}
+
+const refusals = (plan: Plan): OutcomeLine[] =>
+  plan.refusals.map(({ what, remedy }) => ({ kind: 'refused', text: `${what}; ${remedy}` }));
+
+/** Why this plan cannot be carried out now; undefined when it can. Looked at under the lock, and reads only. */
+async function obstacles(plan: Plan, facts: Facts, deps: ApplyDeps): Promise<Outcome | undefined> {
+  const open = recordsIn(deps.stateDir).filter(({ outcome }) => outcome === 'unfinished' || outcome === 'stuck');
+  if (open.length > 0) {
+    const lines = open.map(({ id, at }): OutcomeLine => {
+      const text = `the change ${id} of ${at} was never finished; run ctfix rollback ${id} first`;
+      return { kind: 'refused', item: id, text };
+    });
+    return { exit: 'refused', lines };
+  }
+  const fresh = await deps.survey();
+  if (fresh.plan.refusals.length > 0) return { exit: 'refused', lines: refusals(fresh.plan) };
+  const moved = movedSince(plan, facts, fresh);
+  if (moved.length > 0) return { exit: 'stale', lines: moved };
+  const lines = await preflight(plan, deps.stateDir, deps.host);
+  return lines.length > 0 ? { exit: 'refused', lines } : undefined;
+}
+
+/**
+ * What is no longer as it was planned for: another thing would be done, or done to something that has changed. What
+ * would be written is not compared: it may hang on the count, which moves all the time. Pure.
+ */
+export function movedSince(plan: Plan, facts: Facts, fresh: { facts: Facts; plan: Plan }): OutcomeLine[] {
+  const lines: OutcomeLine[] = [];
+  const [before, after] = [known(facts.module.inode), known(fresh.facts.module.inode)];
+  if (before !== after)
+    lines.push({ kind: 'moved', item: 'module', text: 'nf_conntrack was loaded or unloaded since' });
+  const length = Math.max(plan.actions.length, fresh.plan.actions.length);
+  for (let seq = 0; seq < length; seq++) {
+    const [planned, now] = [touched(plan.actions[seq]), touched(fresh.plan.actions[seq])];
+    if (planned === now) continue;
+    const text = `step ${seq + 1} would be another one now`;
+    lines.push({ kind: 'moved', item: `step ${seq + 1}`, text, values: { before: planned, now } });
+  }
+  return lines;
+}
+
+function touched(action: Action | undefined): string | undefined {
+  if (action === undefined) return undefined;
+  if (action.do === 'reload') return JSON.stringify(action.step);
+  if (action.do === 'refresh') return JSON.stringify(action.command);
+  const { do: what, path, before } = action;
+  return JSON.stringify({ do: what, path, before });
+}
+
+async function carryOut(plan: Plan, deps: ApplyDeps): Promise<Outcome> {
+  if (deps.interrupted())
+    return { exit: 'failed', lines: [{ kind: 'failed', text: 'a signal came before the first step' }] };
+  const id = newId(deps.now(), journalIds(deps.stateDir));
+  const live = await liveValues(deps.host);
+  const who = await whoIs(deps.host);
+  let journal: Journal;
+  try {
+    const at = deps.now().toISOString();
+    const begin = {
+      line: 'begin',
+      schema: 'ctfix.journal/v1',
+      id,
+      at,
+      uptime: await uptime(deps),
+      who,
+      plan,
+      live,
+    } as const;
+    journal = createJournal(deps.stateDir, begin);
+  } catch (error) {
+    const text = `the record of the change could not be begun: ${sentenceOf(error)}`;
+    return { exit: 'failed', lines: [{ kind: 'failed', text }] };
+  }
+  try {
+    return await execute(journal, plan, deps);
+  } finally {
+    journal.close();
+  }
+}
+
+async function execute(journal: Journal, plan: Plan, deps: ApplyDeps): Promise<Outcome> {
+  const { id } = journal;
+  try {
+    rebuildState(deps.stateDir);
+    const done = await executeAll(deps, journal);
+    const proof = await proveModprobe(plan, deps.host);
+    const { facts, lines } = await proveAll(plan, deps);
+    if (deps.interrupted()) throw new StepFailed('a signal came after the last step, before the change was complete');
+    const counters = isKnown(facts.table.counters) ? { counters: facts.table.counters } : {};
+    journal.append(await endLine(deps, { outcome: 'applied', ...counters }));
+    return { exit: 'ok', id, lines: [...done, ...proof, ...lines, ...(await finish(deps, id, 'applied'))] };
+  } catch (error) {
+    return takeBack(journal, deps, error);
+  }
+}
+
+/** The facts once more, against what was promised. @throws StepFailed naming every promise that does not hold */
+async function proveAll(plan: Plan, deps: ApplyDeps): Promise<{ facts: Facts; lines: OutcomeLine[] }> {
+  const { facts } = await deps.survey();
+  const { findings, notes } = checkTargets(facts, plan.sizing.targets, plan.strategy.taken);
+  if (findings.length > 0) throw new StepFailed(findings.map(({ text }) => text).join('; '));
+  return { facts, lines: notes.map((text) => ({ kind: 'done', text })) };
+}
+
+async function takeBack(journal: Journal, deps: ApplyDeps, error: unknown): Promise<Outcome> {
+  const { id } = journal;
+  const why = sentenceOf(error);
+  const failed: OutcomeLine = { kind: 'failed', text: why };
+  deps.progress(`${why}; everything goes back`);
+  const { lines, whole, changed, kept } = await revert(deps, journal);
+  const notes: OutcomeLine[] = [];
+  const outcome = whole ? 'rolled-back' : 'stuck';
+  const end = await endLine(deps, { outcome, why, ...(kept.length > 0 && { kept }) });
+  const recorded = append(journal, notes, end);
+  if (!recorded) notes.push({ kind: 'todo', text: `free space for the record, then run ctfix rollback ${id}` });
+  const exit = whole ? (changed ? 'rolledBack' : 'failed') : 'stuck';
+  return { exit, id, lines: [failed, ...lines, ...notes, ...(await finish(deps, id, outcome))] };
+}
+
+/** The last line of a change. */
+export async function endLine(
+  deps: ApplyDeps,
+  end: Omit<Extract<JournalLine, { line: 'end' }>, 'line' | 'at' | 'uptime'>,
+): Promise<JournalLine> {
+  return { line: 'end', at: deps.now().toISOString(), uptime: await uptime(deps), ...end };
+}
+
+/** Seconds since boot; 0 where /proc/uptime cannot be read. */
+async function uptime({ host }: ApplyDeps): Promise<number> {
+  return Number.parseFloat((await readValue(host, '/proc/uptime')) ?? '0');
+}
+
+/** state.json and the line in the system's journal: neither undoes a change that is complete when it fails. */
+export async function finish(deps: ApplyDeps, id: string, outcome: string): Promise<OutcomeLine[]> {
+  const lines: OutcomeLine[] = [];
+  try {
+    rebuildState(deps.stateDir);
+  } catch (error) {
+    lines.push({ kind: 'note', text: `state.json could not be written: ${sentenceOf(error)}` });
+  }
+  if (!(await logChange(deps.host, id, outcome))) {
+    lines.push({ kind: 'note', text: 'the journal of the system has no line about this: logger did not work' });
+  }
+  return lines;
+}

@@ -1,0 +1,50 @@
+/** The changes that were made on this host: from the journals for root, from state.json for everybody else. */
+import { CtfixError } from '../errors.ts';
+import type { ReadHost } from '../host/host.ts';
+import type { ChangeRecord, State } from '../model.ts';
+import { readJournal } from './journal.ts';
+import type { History } from './outcome.ts';
+import { recordsIn, statePath } from './state.ts';
+
+/**
+ * Every change, oldest first, or the one that is asked for, for root with its journal.
+ * @throws CtfixError failed: there is no such change, or state.json is not what ctfix writes; refused: the records
+ *   could have been written by others
+ */
+export async function history(
+  id: string | undefined,
+  deps: { readonly host: ReadHost; readonly stateDir: string },
+): Promise<History> {
+  const source = deps.host.root && deps.host.kind === 'live' ? 'journals' : 'state';
+  const all = source === 'journals' ? recordsIn(deps.stateDir) : await recordsFrom(deps.host, statePath(deps.stateDir));
+  if (id === undefined) return { source, changes: all };
+  const changes = all.filter((change) => change.id === id);
+  if (changes.length === 0) throw noSuchChange(id, all);
+  const journal = source === 'journals' ? readJournal(deps.stateDir, id) : undefined;
+  return { source, changes, ...(journal !== undefined && { journal }) };
+}
+
+/** The error for an id that no change has. Pure. */
+export function noSuchChange(id: string, all: readonly ChangeRecord[]): CtfixError {
+  const last = all.at(-1);
+  const hint =
+    last === undefined ? 'ctfix has changed nothing here' : `the last one is ${last.id}; ctfix history lists all`;
+  return new CtfixError('failed', `there is no change ${id} on this host`, { hint });
+}
+
+async function recordsFrom(host: ReadHost, path: string): Promise<readonly ChangeRecord[]> {
+  const text = await host.readFile(path);
+  if (text === undefined) return [];
+  const state = asState(text);
+  if (state !== undefined) return state.changes;
+  throw new CtfixError('failed', `${path} is not what ctfix writes`, { hint: 'sudo ctfix history reads the journals' });
+}
+
+function asState(text: string): State | undefined {
+  try {
+    const state: State = JSON.parse(text);
+    return state?.schema === 'ctfix.state/v1' && Array.isArray(state.changes) ? state : undefined;
+  } catch {
+    return undefined;
+  }
+}

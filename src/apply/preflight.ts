@@ -1,0 +1,101 @@
+/** What can be known beforehand to keep a change from finishing: looked for before anything is touched. */
+import { posix } from 'node:path';
+import { argvOf } from '../command.ts';
+import { mountOf, parseMounts } from '../facts/mounts.ts';
+import { HostError, type ReadHost } from '../host/host.ts';
+import type { Action, HostCommand, Plan } from '../model.ts';
+import type { OutcomeLine } from './outcome.ts';
+
+/** Far more than a journal and a few drop-ins need, the copies of an atomic replacement included. */
+const SPACE_KIB = 1024;
+const PROGRAM_DIRS = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
+/** One `refused` line for each obstacle; none means that the change can be begun. Reads only. */
+export async function preflight(plan: Plan, stateDir: string, host: ReadHost): Promise<OutcomeLine[]> {
+  const paths = plan.actions.flatMap((action) => ('path' in action ? [action.path] : []));
+  const files = plan.actions.flatMap((action) => (action.do === 'write-file' ? [action.path] : []));
+  return [
+    ...(await readOnlyPlaces(host, [...paths, stateDir])),
+    ...(await oddFiles(host, files)),
+    ...(await fullPlaces(host, [stateDir, ...files.map((path) => posix.dirname(path))])),
+    ...(await missingPrograms(host, plan)),
+  ];
+}
+
+const refused = (item: string, text: string): OutcomeLine => ({ kind: 'refused', item, text });
+
+async function readOnlyPlaces(host: ReadHost, paths: readonly string[]): Promise<OutcomeLine[]> {
+  const mounts = parseMounts((await readIfThere(host, '/proc/mounts')) ?? '');
+  return paths.flatMap((path) => {
+    const mount = mountOf(mounts, path);
+    if (mount === undefined || !mount.readOnly) return [];
+    const remedy = 'mount it for writing; in a container, run ctfix on the host itself';
+    return [refused(path, `${path} cannot be written: ${mount.at} is mounted read-only; ${remedy}`)];
+  });
+}
+
+async function readIfThere(host: ReadHost, path: string): Promise<string | undefined> {
+  try {
+    return await host.readFile(path);
+  } catch (error) {
+    if (error instanceof HostError) return undefined;
+    throw error;
+  }
+}
+
+async function oddFiles(host: ReadHost, files: readonly string[]): Promise<OutcomeLine[]> {
+  const lines: OutcomeLine[] = [];
+  for (const path of files) {
+    const stat = await host.stat(path);
+    if (stat?.kind === 'file' && stat.links > 1) {
+      lines.push(
+        refused(
+          path,
+          `${path} has ${stat.links} names (hard links), which a replacement would part; make it a file of its own`,
+        ),
+      );
+    } else if (stat !== undefined && stat.kind !== 'file' && stat.kind !== 'link') {
+      lines.push(refused(path, `${path} is not a regular file; move it away`));
+    }
+  }
+  return lines;
+}
+
+/** statfs(2) through stat(1): free blocks, block size, inodes in all (0 where the file system has no such limit), free. */
+async function fullPlaces(host: ReadHost, dirs: readonly string[]): Promise<OutcomeLine[]> {
+  const lines: OutcomeLine[] = [];
+  for (const dir of new Set(await Promise.all(dirs.map((each) => existing(host, each))))) {
+    const { code, stdout } = await host.run(['stat', '-f', '-c', '%f %S %c %d', '--', dir]);
+    const [blocks, size, inodes, free] = stdout.trim().split(' ').map(Number);
+    if (code !== 0 || blocks === undefined || size === undefined) continue;
+    const full = (blocks * size) / 1024 < SPACE_KIB || (inodes !== undefined && inodes > 0 && free === 0);
+    if (full) lines.push(refused(dir, `the file system of ${dir} is full; free at least ${SPACE_KIB} KiB there`));
+  }
+  return lines;
+}
+
+async function existing(host: ReadHost, dir: string): Promise<string> {
+  return dir === '/' || (await host.stat(dir)) !== undefined ? dir : existing(host, posix.dirname(dir));
+}
+
+async function missingPrograms(host: ReadHost, plan: Plan): Promise<OutcomeLine[]> {
+  const lines: OutcomeLine[] = [];
+  for (const program of new Set(plan.actions.flatMap(commandsOf).map((command) => argvOf(command)[0]))) {
+    const places = program.startsWith('/') ? [program] : PROGRAM_DIRS.map((dir) => posix.join(dir, program));
+    const found = await Promise.all(places.map((place) => host.stat(place)));
+    if (found.every((stat) => stat === undefined)) {
+      lines.push(
+        refused(program, `${program} is needed for this and is not there (looked in ${PROGRAM_DIRS.join(', ')})`),
+      );
+    }
+  }
+  return lines;
+}
+
+function commandsOf(action: Action): HostCommand[] {
+  if (action.do === 'refresh') return [action.command];
+  if (action.do !== 'reload') return [];
+  const { step } = action;
+  if (step.step === 'load' || step.step === 'unload') return [{ module: step.step, name: step.module }];
+  return step.step === 'start' || step.step === 'stop' ? [{ unit: step.step, name: step.unit }] : [];
+}

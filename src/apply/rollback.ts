@@ -1,0 +1,77 @@
+/** Takes a change back: the last one or a named one, finished or cut short by a crash; doing it twice does nothing. */
+import { CtfixError } from '../errors.ts';
+import type { ChangeRecord } from '../model.ts';
+import { endLine, finish } from './apply.ts';
+import { noSuchChange } from './history.ts';
+import { type Journal, reopenJournal } from './journal.ts';
+import { takeLock } from './lock.ts';
+import type { ApplyDeps, Outcome } from './outcome.ts';
+import { append, conflictsOf, revert } from './revert.ts';
+import { recordsIn } from './state.ts';
+import { hasStateDir, openStateDir } from './statedir.ts';
+
+/**
+ * Takes back the change with that id, or the last one. Without an id it never reaches past the last change: where that
+ * one is back already, there is nothing to do, so that a second call does not undo an earlier, good change.
+ * @returns ok (without id: nothing to do), refused (changed by somebody else since; nothing touched), stuck
+ * @throws CtfixError failed: no such change; refused: another ctfix is at work, or the records cannot be trusted
+ */
+export async function rollback(id: string | undefined, deps: ApplyDeps): Promise<Outcome> {
+  if (!deps.host.root)
+    throw new CtfixError('notRoot', 'taking a change back needs root', { hint: 'sudo ctfix rollback' });
+  if (!hasStateDir(deps.stateDir)) {
+    if (id !== undefined) throw noSuchChange(id, []);
+    return nothing('ctfix has changed nothing here');
+  }
+  openStateDir(deps.stateDir);
+  const lock = await takeLock(deps.stateDir, deps.host, deps.now());
+  try {
+    return await takeBack(id, deps);
+  } finally {
+    lock.release();
+  }
+}
+
+const nothing = (text: string): Outcome => ({ exit: 'ok', lines: [{ kind: 'already', text }] });
+
+async function takeBack(id: string | undefined, deps: ApplyDeps): Promise<Outcome> {
+  const all = recordsIn(deps.stateDir);
+  const change = id === undefined ? all.at(-1) : all.find((each) => each.id === id);
+  if (change === undefined) {
+    if (id !== undefined) throw noSuchChange(id, all);
+    return nothing('ctfix has changed nothing here');
+  }
+  const journal = reopenJournal(deps.stateDir, change.id);
+  try {
+    if (isBack(change, journal)) return nothing(backAlready(change, all));
+    const lines = await conflictsOf(deps, journal.lines);
+    if (lines.length > 0) return { exit: 'refused', lines };
+    return await undo(journal, deps);
+  } finally {
+    journal.close();
+  }
+}
+
+/** Whole; a change of which something was kept on purpose can be gone on with. */
+function isBack({ outcome }: ChangeRecord, journal: Journal): boolean {
+  const end = journal.lines.findLast((line) => line.line === 'end');
+  return (outcome === 'undone' || outcome === 'rolled-back') && (end?.kept ?? []).length === 0;
+}
+
+function backAlready({ id, outcome }: ChangeRecord, all: readonly ChangeRecord[]): string {
+  const how = outcome === 'undone' ? 'is taken back already' : 'failed and was taken back at once';
+  const earlier = all.findLast((each) => each.id < id && each.outcome === 'applied');
+  const more = earlier === undefined ? '' : `; the change before it that is in force: ctfix rollback ${earlier.id}`;
+  return `the change ${id} ${how}${more}`;
+}
+
+async function undo(journal: Journal, deps: ApplyDeps): Promise<Outcome> {
+  const { id } = journal;
+  const { lines, whole, kept } = await revert(deps, journal);
+  const outcome = whole ? 'undone' : 'stuck';
+  const more: (typeof lines)[number][] = [];
+  const recorded = append(journal, more, await endLine(deps, { outcome, ...(kept.length > 0 && { kept }) }));
+  if (!recorded) more.push({ kind: 'todo', text: `free space for the record, then run ctfix rollback ${id} again` });
+  const exit = whole ? 'ok' : 'stuck';
+  return { exit, id, lines: [...lines, ...more, ...(await finish(deps, id, outcome))] };
+}

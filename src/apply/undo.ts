@@ -1,0 +1,116 @@
+/** What a journal obliges to take back, and for each item whether it still is as the change left it. Pure. */
+import type { Action, JournalLine } from '../model.ts';
+import { HASHSIZE_PATH } from '../own.ts';
+import type { OutcomeLine } from './outcome.ts';
+import { isValue, targetValues } from './values.ts';
+
+/** What an intend line keeps of a file besides its text. */
+export type FileRecord = {
+  /** permission bits that the file had */
+  readonly mode?: number;
+  /** parent directories that do not exist and are made for it, outermost first */
+  readonly dirs: readonly string[];
+};
+
+export type FileItem = {
+  readonly seq: number;
+  readonly path: string;
+  readonly before: string | undefined;
+  readonly after: string | undefined;
+  readonly mode: number;
+  readonly dirs: readonly string[];
+};
+
+export type ValueItem = {
+  readonly seq: number;
+  readonly path: string;
+  readonly before: string;
+  readonly after: string;
+  /** the step failed after its write: whatever is there now is ours */
+  readonly ours: boolean;
+};
+
+export type Undo = {
+  /** newest first */
+  readonly files: readonly FileItem[];
+  readonly values: readonly ValueItem[];
+  readonly refreshes: readonly Extract<Action, { do: 'refresh' }>[];
+  /** `begun`: stopped anywhere in the middle; module, units and rules may be in any state */
+  readonly reload: 'none' | 'begun' | 'finished';
+};
+
+export type Step = 'already' | 'restore' | 'conflict';
+
+/**
+ * The three-way question: is it as before, is it as the change left it, or has somebody else changed it since?
+ * @param same how two texts are compared; undefined means absent
+ */
+export function undoStep(
+  now: string | undefined,
+  before: string | undefined,
+  after: string | undefined,
+  same = (wanted: string | undefined, saw: string | undefined) => wanted === saw,
+): Step {
+  if (same(before, now)) return 'already';
+  return same(after, now) ? 'restore' : 'conflict';
+}
+
+/** undoStep for a live value; one that is absent has gone with its module, and there is nothing to take back. */
+export function undoValue(item: ValueItem, now: string | undefined): Step {
+  if (now === undefined) return 'already';
+  const same = (wanted: string | undefined, saw: string | undefined) => isValue(item.path, wanted ?? '', saw);
+  const step = undoStep(now, item.before, item.after, same);
+  return step === 'conflict' && item.ours ? 'restore' : step;
+}
+
+/** The line for an item that somebody else changed. Pure. */
+export function conflict({ path, before, after }: FileItem | ValueItem, now: string | undefined): OutcomeLine {
+  const text = `${path} was changed by somebody else since; it is left as it is`;
+  return { kind: 'conflict', item: path, text, values: { before, after, now } };
+}
+
+/** Everything that was intended, whether or not it came to be done. */
+export function undoOf(lines: readonly JournalLine[]): Undo {
+  const intended = lines.filter((line) => line.line === 'intend');
+  const finished = new Set(lines.filter((line) => line.line === 'done').map((line) => line.seq));
+  const failed = new Set(lines.filter((line) => line.line === 'failed').map((line) => line.seq));
+  const begin = lines.find((line) => line.line === 'begin');
+  const reloads = intended.filter((line) => line.action.do === 'reload');
+  const wanted = begin?.plan.actions.filter((action) => action.do === 'reload').length ?? 0;
+  const done = reloads.filter((line) => finished.has(line.seq)).length;
+  return {
+    files: intended.flatMap(({ seq, action, record }) => fileItem(seq, action, record)).reverse(),
+    values: [
+      ...intended.flatMap(({ seq, action }) => valueItem(seq, action, failed.has(seq))),
+      ...reloadItems(reloads[0]?.seq, begin),
+    ].reverse(),
+    refreshes: intended.map(({ action }) => action).filter((action) => action.do === 'refresh'),
+    reload: reloads.length === 0 ? 'none' : done === wanted ? 'finished' : 'begun',
+  };
+}
+
+function fileItem(seq: number, action: Action, record: unknown): FileItem[] {
+  if (action.do !== 'write-file') return [];
+  const { mode, dirs } = asFileRecord(record);
+  return [{ seq, path: action.path, before: action.before, after: action.after, mode: mode ?? action.mode, dirs }];
+}
+
+function asFileRecord(record: unknown): FileRecord {
+  const { mode, dirs } = (record ?? {}) as Partial<FileRecord>;
+  return { ...(typeof mode === 'number' && { mode }), dirs: Array.isArray(dirs) ? dirs : [] };
+}
+
+function valueItem(seq: number, action: Action, ours: boolean): ValueItem[] {
+  if (action.do !== 'set-value') return [];
+  return [{ seq, path: action.path, before: action.before, after: action.after, ours }];
+}
+
+/** A load sets what the change promises without a set-value step: those go back by their recorded values. */
+function reloadItems(seq: number | undefined, begin: Extract<JournalLine, { line: 'begin' }> | undefined): ValueItem[] {
+  if (seq === undefined || begin === undefined) return [];
+  const { live, plan } = begin;
+  return Object.entries(targetValues(plan.sizing.targets, HASHSIZE_PATH in live)).flatMap(([path, after]) => {
+    const before = live[path];
+    return before === undefined ? [] : [{ seq, path, before, after, ours: false }];
+  });
+}

@@ -1,0 +1,85 @@
+/** Live values of the connection table: read, compared as the kernel rounds them, written and read back. */
+import { StepFailed } from '../errors.ts';
+import { type Host, HostError, type ReadHost } from '../host/host.ts';
+import type { Targets } from '../model.ts';
+import { BUCKETS_KEY, HASHSIZE_PATH, keyOf, MAX_KEY, pathOf } from '../own.ts';
+
+const DIRECTORY = '/proc/sys/net/netfilter';
+export const MAX_PATH = pathOf(MAX_KEY);
+export const BUCKETS_PATH = pathOf(BUCKETS_KEY);
+const COUNT_PATH = `${DIRECTORY}/nf_conntrack_count`;
+
+/** Both names of one number in the kernel. */
+export const isBuckets = (path: string): boolean => path === HASHSIZE_PATH || path === BUCKETS_PATH;
+
+/** The value at a path below /proc/sys or /sys, outer white space cut off; undefined when there is no such key. */
+export async function readValue(host: ReadHost, path: string): Promise<string | undefined> {
+  return (await host.readFile(path))?.trim();
+}
+
+/** Flows in the table now; 0 where there is no table. */
+export async function readCount(host: ReadHost): Promise<number> {
+  return Number((await readValue(host, COUNT_PATH)) ?? 0);
+}
+
+/** Every live value of the connection table by its path, hashsize too; what cannot be read is left out. */
+export async function liveValues(host: ReadHost): Promise<Record<string, string>> {
+  const names = (await host.readDir(DIRECTORY)).filter((name) => name.startsWith('nf_conntrack_'));
+  const paths = [...names.map((name) => `${DIRECTORY}/${name}`).filter((path) => path !== COUNT_PATH), HASHSIZE_PATH];
+  const values: Record<string, string> = {};
+  for (const path of paths) {
+    try {
+      const value = await readValue(host, path);
+      if (value !== undefined) values[path] = value;
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+    }
+  }
+  return values;
+}
+
+/** What a change promises, by path; `hashsize` says under which of its two names the buckets are asked for. Pure. */
+export function targetValues(targets: Targets, hashsize: boolean): Record<string, string> {
+  const values = Object.entries(targets.values).map(([name, value]) => [pathOf(keyOf(name)), value]);
+  return {
+    ...Object.fromEntries(values),
+    [hashsize ? HASHSIZE_PATH : BUCKETS_PATH]: String(targets.buckets),
+    [MAX_PATH]: String(targets.max),
+  };
+}
+
+/** Pointers in a page, from 4 KiB with 64 bit (512) to 64 KiB (8192); 1024 and more with 32 bit or larger pages. */
+const PAGES = [512, 1024, 2048, 4096, 8192, 16384];
+
+/**
+ * Whether the kernel's value is the wanted one: buckets are rounded up to whole pages of pointers
+ * (nf_ct_alloc_hashtable in net/netfilter/nf_conntrack_core.c), everything else is compared word by word. Pure.
+ */
+export function isValue(path: string, wanted: string, saw: string | undefined): boolean {
+  if (saw === undefined) return false;
+  if (words(saw) === words(wanted)) return true;
+  if (!isBuckets(path) || !/^\d+$/.test(wanted)) return false;
+  return PAGES.some((page) => Math.ceil(Number(wanted) / page) * page === Number(saw));
+}
+
+const words = (text: string): string => text.trim().split(/\s+/).join(' ');
+
+/** How many flows a max lets in: 0 is no limit, and what an old kernel prints as negative is unsigned. Pure. */
+export function limitOf(max: string): number {
+  const value = Number(max);
+  return value === 0 ? Number.POSITIVE_INFINITY : value < 0 ? value + 2 ** 32 : value;
+}
+
+/**
+ * Writes one value and reads it back; gives what the kernel says now.
+ * @throws StepFailed when the kernel has another value afterwards, which also happens where the write itself gave no
+ *   error (another network namespace)
+ * @throws HostError when the kernel refuses the write
+ */
+export async function setValue(host: Host, path: string, value: string): Promise<string> {
+  await host.writeValue(path, value);
+  const saw = await readValue(host, path);
+  if (saw === undefined) throw new StepFailed(`${path} is gone after ${value} was written: the module was unloaded`);
+  if (!isValue(path, value, saw)) throw new StepFailed(`${path} was set to ${value}, but the kernel says ${saw}`);
+  return saw;
+}

@@ -1,0 +1,89 @@
+/** Whether a host has what a change promised: now, and after the next boot. */
+import { gather } from '../facts/gather.ts';
+import type { ReadHost } from '../host/host.ts';
+import { resizeIsSafe } from '../kernel.ts';
+import { type Facts, isKnown, type Strategy, type Targets } from '../model.ts';
+import { nextBoot, nextLine } from '../nextboot.ts';
+import { BUCKETS_KEY, keyOf, MAX_KEY, pathOf } from '../own.ts';
+import type { Finding, VerifyReport } from './outcome.ts';
+import { isValue } from './values.ts';
+
+/** One promise against what was seen, or the reason why nothing could be seen. */
+type Check = { readonly item: string; readonly when: Finding['when']; readonly wanted: string } & (
+  | { readonly saw: string | undefined; readonly why?: string }
+  | { readonly unknown: string }
+);
+
+export type Checked = Pick<VerifyReport, 'findings' | 'notes'>;
+
+/**
+ * Gathers the facts and holds them against the last applied change. A demand that has grown since is no finding here.
+ * @param host the machine, or a tree below --root; its own record of changes is read
+ */
+export async function verify(host: ReadHost, deps: { sleep(ms: number): Promise<void> }): Promise<VerifyReport> {
+  const facts = await gather(host, deps);
+  const change = facts.lastChange;
+  if (change === undefined) return { exit: 'ok', findings: [], notes: [] };
+  const checked = checkTargets(facts, change.targets, change.strategy);
+  return { exit: checked.findings.length === 0 ? 'ok' : 'pending', change, ...checked };
+}
+
+/** Every promise against the live value and against what the next boot gives. Pure. */
+export function checkTargets(facts: Facts, targets: Targets, strategy: Strategy): Checked {
+  const checks = [...liveChecks(facts, targets, strategy), ...bootChecks(facts, targets)];
+  return {
+    findings: checks.flatMap((check) => finding(check)),
+    notes: checks.flatMap((check) => ('unknown' in check ? [`${check.item}: ${check.unknown}`] : holding(check))),
+  };
+}
+
+function promises(targets: Targets): readonly { readonly key: string; readonly wanted: string }[] {
+  const values = Object.entries(targets.values).map(([name, wanted]) => ({ key: keyOf(name), wanted }));
+  const max = { key: MAX_KEY, wanted: String(targets.max) };
+  return [max, { key: BUCKETS_KEY, wanted: String(targets.buckets) }, ...values];
+}
+
+function liveChecks(facts: Facts, targets: Targets, strategy: Strategy): Check[] {
+  const { module, table } = facts;
+  const when = 'now';
+  return promises(targets).map(({ key, wanted }): Check => {
+    const base = { item: key, when, wanted } as const;
+    if (module.state === 'absent')
+      return { ...base, unknown: 'the module is not loaded, so that there is no value now' };
+    if (key === BUCKETS_KEY && strategy === 'live' && !resizeIsSafe(facts.machine.kernel)) {
+      return { ...base, unknown: 'a live resize is not safe on this kernel; the next load of the module sets it' };
+    }
+    const seen = key === MAX_KEY ? table.max : key === BUCKETS_KEY ? table.buckets : liveValueOf(facts, key);
+    return isKnown(seen) ? { ...base, saw: seen === undefined ? undefined : String(seen) } : { ...base, ...seen };
+  });
+}
+
+function liveValueOf(facts: Facts, key: string) {
+  if (facts.kind === 'sysroot') return { unknown: 'live values are not inspected below --root' };
+  return facts.table.values[key.slice(keyOf('').length)];
+}
+
+function bootChecks(facts: Facts, targets: Targets): Check[] {
+  const { boot } = nextBoot(facts);
+  return promises(targets).map(({ key, wanted }): Check => {
+    const base = { item: key, when: 'next-boot', wanted } as const;
+    const held = key === MAX_KEY ? boot.max : key === BUCKETS_KEY ? boot.buckets : nextLine(facts, key, 'boot');
+    if (held !== undefined) return { ...base, saw: String(held.value), why: held.why };
+    if (key !== MAX_KEY && key !== BUCKETS_KEY) return { ...base, saw: undefined, why: 'no file sets it' };
+    return { ...base, unknown: 'nothing tells what the next boot will give' };
+  });
+}
+
+function finding(check: Check): Finding[] {
+  if ('unknown' in check || isValue(pathOf(check.item), check.wanted, check.saw)) return [];
+  const { item, when, wanted, saw, why } = check;
+  const is = when === 'now' ? `is ${saw ?? 'absent'} now` : `will be ${saw ?? "the kernel's own"} after the next boot`;
+  const text = `${item} ${is} and not ${wanted}${why === undefined ? '' : `: ${why}`}`;
+  return [{ item, when, wanted, ...(saw !== undefined && { saw }), text }];
+}
+
+function holding(check: Exclude<Check, { unknown: string }>): string[] {
+  if (!isValue(pathOf(check.item), check.wanted, check.saw)) return [];
+  const when = check.when === 'now' ? 'now' : 'after the next boot';
+  return [`${check.item} is ${check.saw} ${when}${check.why === undefined ? '' : `: ${check.why}`}`];
+}
