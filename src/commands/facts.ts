@@ -1,6 +1,9 @@
 /** `ctfix facts`: what was found out about this host. */
 import { type Command, Option } from 'commander';
 import { EXIT } from '../errors.ts';
+import type { ReadHost } from '../host/host.ts';
+import { escapeLine } from '../render/escape.ts';
+import { plural } from '../render/numbers.ts';
 import type { CommonFlags, Deps } from './deps.ts';
 import { examples, outputFlag, rootFlag } from './flags.ts';
 import { type Finish, runs } from './runs.ts';
@@ -22,9 +25,26 @@ export function registerFacts(program: Command, deps: Deps, finish: Finish): voi
 }
 
 async function runFacts(flags: Flags, deps: Deps): Promise<number> {
-  const { gather } = await import('../facts/gather.ts');
-  const { json } = await import('../render/json.ts');
-  const facts = await gather(await deps.look(flags), deps);
-  deps.write(json(facts));
+  const [{ gather }, { json }] = await Promise.all([import('../facts/gather.ts'), import('../render/json.ts')]);
+  const host = await deps.look(flags);
+  if (flags.record === undefined) deps.write(json(await gather(host, deps)));
+  else await record(host, flags.record, deps);
   return EXIT.ok;
+}
+
+/** Gathers the facts once and keeps what was read on the way, scrubbed of names and addresses. */
+async function record(inner: ReadHost, dir: string, deps: Deps): Promise<void> {
+  const [{ gather }, { recorder }, { thin, thinNames }, { writeFolder }] = await Promise.all([
+    import('../facts/gather.ts'),
+    import('../host/recorder.ts'),
+    import('../facts/thin.ts'),
+    import('./folder.ts'),
+  ]);
+  const { host, files } = recorder(inner, { text: thin, names: thinNames });
+  await gather(host, deps);
+  const written = await files();
+  writeFolder(dir, written);
+  deps.note(
+    `${plural(Object.keys(written).length, 'file')} in ${escapeLine(dir)}; look through them before you send them\n`,
+  );
 }

@@ -26,7 +26,7 @@ const HEADLINES: Readonly<Record<Deed, Partial<Record<ExitName, string>>>> = {
 
 /** One line of what apply is doing, for stderr. */
 export function progressLine(text: string, view: View): string {
-  return `${paint(view).dim(view.unicode ? '\u2713' : '*')} ${escapeLine(text)}\n`;
+  return `${paint(view).dim(view.unicode ? '\u00b7' : '*')} ${escapeLine(text)}\n`;
 }
 
 /** The whole outcome as text. */

@@ -57,7 +57,7 @@ function reloadLine(step: ReloadStep): Omit<StepLine, 'why'> {
     case 'load-rules':
       return run({ rules: step.tool, how: 'restore' });
     case 'prove-rules':
-      return { verb: 'prove', object: 'that the ruleset is the recorded one' };
+      return { verb: 'prove', object: `that the ruleset is the recorded one${step.along ? ', of every unit' : ''}` };
     case 'start-along':
       return run({ unit: 'start', name: step.unit });
   }

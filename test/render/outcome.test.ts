@@ -57,7 +57,7 @@ test('what has to be done by hand is not offered to be taken back', () => {
 
 test('a step is told with a mark that the terminal has', () => {
   expect(progressLine('buckets', PLAIN)).toBe('* buckets\n');
-  expect(progressLine('buckets\x1b[2J', { colour: false, unicode: true })).toBe('\u2713 buckets\\e[2J\n');
+  expect(progressLine('buckets\x1b[2J', { colour: false, unicode: true })).toBe('\u00b7 buckets\\e[2J\n');
 });
 
 test('no control character gets through', () => {
