@@ -1,0 +1,147 @@
+/**
+ * Brings module, values, units and rules back after a reload that stopped anywhere, from the journal and from what is
+ * there now. Every part looks first and does nothing where all is well, so that it can be run again.
+ */
+import { StepFailed } from '../errors.ts';
+import { HostError } from '../host/host.ts';
+import type { JournalLine, ReloadStep, RulesText } from '../model.ts';
+import { compareRules } from '../reload-compare.ts';
+import { isUnloading, loadModule, moduleInode, STUCK } from './reload-modules.ts';
+import { ALONG_LIMIT_MS, proveRules, rulesNow } from './reload-rules.ts';
+import type { ReloadRun } from './reload-run.ts';
+import { settledState, startUnit } from './reload-units.ts';
+import { formerValues, writeBack } from './reload-values.ts';
+import { readValue } from './values.ts';
+
+export type Recovered = {
+  /** everything is as it was before the reload */
+  readonly ok: boolean;
+  /** what was seen and done, one sentence each */
+  readonly saw: string[];
+  /** what a person must do */
+  readonly todo?: string;
+};
+
+type Stop = Extract<ReloadStep, { step: 'stop' }>;
+
+/**
+ * Takes a reload back that did not come to its end; the files are as before already.
+ * @param run with the newest record of the journal, if there is one
+ * @param lines the journal
+ * @returns never throws for what the host looks like: what could not be brought back is in `saw` and `todo`
+ */
+export async function recoverReload(run: ReloadRun, lines: readonly JournalLine[]): Promise<Recovered> {
+  const saw: string[] = [];
+  const begun = begunSteps(lines);
+  if (run.record === undefined || begun.length === 0) return { ok: true, saw: ['nothing had been stopped yet'] };
+  if (await bootedSince(run, lines)) {
+    return { ok: true, saw: ['the machine was booted since: module, firewall and rules are those of the boot'] };
+  }
+  const stops = begun.filter((step): step is Stop => step.step === 'stop');
+  // A stop or start that was cut short goes on in systemd: whoever acts now would act against it.
+  for (const { unit } of stops) await settledState(run, unit);
+  if (await isUnloading(run)) return { ok: false, saw: [STUCK], todo: down(stops, 'reboot the machine') };
+  const todo = await attempt(saw, () => bringModule(run, modulesOf(lines), saw));
+  if ((await moduleInode(run)) === undefined) {
+    return { ok: false, saw, todo: down(stops, 'load nf_conntrack (modprobe nf_conntrack), then run ctfix rollback') };
+  }
+  const values = await attempt(saw, async () => void saw.push(await writeBack(run, formerValues(run))));
+  const rules = await attempt(saw, () => bringRules(run, stops, saw));
+  const why = [todo, values, rules].filter((each) => each !== undefined);
+  return why.length === 0 ? { ok: true, saw } : { ok: false, saw, todo: `${why.join('; ')}; then run ctfix rollback` };
+}
+
+function down(stops: readonly Stop[], what: string): string {
+  const units = stops.map(({ unit }) => unit);
+  if (units.length === 0) return what;
+  // Starting a firewall without the module would leave its policy to drop and none of the rules that let anybody in.
+  return `${what}; ${units.join(', ')} stays stopped until then, because without nf_conntrack its start would lock everybody out`;
+}
+
+/** Steps that were announced, in their order. */
+function begunSteps(lines: readonly JournalLine[]): readonly ReloadStep[] {
+  return lines.flatMap((line) => (line.line === 'intend' && line.action.do === 'reload' ? [line.action.step] : []));
+}
+
+async function bootedSince(run: ReloadRun, lines: readonly JournalLine[]): Promise<boolean> {
+  const begin = lines.find((line) => line.line === 'begin');
+  const now = await readValue(run.host, '/proc/sys/kernel/random/boot_id');
+  const then = begin?.plan.host.bootId;
+  return typeof then === 'string' && now !== undefined && then !== now;
+}
+
+function modulesOf(lines: readonly JournalLine[]): readonly string[] {
+  const begin = lines.find((line) => line.line === 'begin');
+  return (begin?.plan.actions ?? []).flatMap((action) =>
+    action.do === 'reload' && action.step.step === 'load' ? [action.step.module] : [],
+  );
+}
+
+/** Runs a part, which may say what is left to do; its failure is told and does not keep the others from coming back. */
+async function attempt(saw: string[], part: () => Promise<string | void>): Promise<string | undefined> {
+  try {
+    return (await part()) ?? undefined;
+  } catch (error) {
+    if (!(error instanceof StepFailed || error instanceof HostError)) throw error;
+    saw.push(error.message);
+    return error.message;
+  }
+}
+
+/** nf_conntrack with the options on disk; without any where those make the load fail, so that rules can come back. */
+async function bringModule(run: ReloadRun, modules: readonly string[], saw: string[]): Promise<void> {
+  if ((await moduleInode(run)) === undefined) {
+    const failed = await attempt(saw, async () => void saw.push(await loadModule(run, 'nf_conntrack')));
+    if (failed !== undefined) saw.push(`${await loadModule(run, 'nf_conntrack', 'load-plain')} without its options`);
+  }
+  for (const module of modules.filter((name) => name !== 'nf_conntrack')) await loadModule(run, module);
+}
+
+/**
+ * Units first, rules then: a unit that is down is restarted, never only started (a firewall that finds half of its
+ * rules believes it runs and changes nothing); the record is the last resort.
+ */
+async function bringRules(run: ReloadRun, stops: readonly Stop[], saw: string[]): Promise<string | undefined> {
+  const { full = {}, base = full } = run.record ?? {};
+  const owners = stops.filter(({ along }) => along !== true).reverse();
+  const along = stops.filter((stop) => stop.along === true);
+  if ((await allActive(run, stops)) && (await isSame(run, full))) {
+    saw.push('the firewall is active and the ruleset is the recorded one');
+    return undefined;
+  }
+  for (const { unit, name } of owners) {
+    const { active } = await settledState(run, unit);
+    if (active !== 'active') await attempt(saw, async () => void saw.push(await startUnit(run, unit, name, 'restart')));
+  }
+  if (!(await isSame(run, base))) {
+    for (const { unit, name } of owners) await attempt(saw, () => startUnit(run, unit, name, 'restart').then(() => {}));
+  }
+  const proved = await attempt(saw, async () => void saw.push(await proveRules(run, base)));
+  for (const { unit } of along) {
+    const { active } = await settledState(run, unit);
+    if (active !== 'active') await attempt(saw, async () => void saw.push(await startUnit(run, unit)));
+  }
+  const whole =
+    along.length === 0
+      ? undefined
+      : await attempt(saw, async () => void saw.push(await proveRules(run, full, ALONG_LIMIT_MS)));
+  return proved ?? whole ?? (await stillDown(run, stops));
+}
+
+async function allActive(run: ReloadRun, stops: readonly Stop[]): Promise<boolean> {
+  for (const { unit } of stops) if ((await settledState(run, unit)).active !== 'active') return false;
+  return true;
+}
+
+async function stillDown(run: ReloadRun, stops: readonly Stop[]): Promise<string | undefined> {
+  for (const { unit } of stops) {
+    const { active } = await settledState(run, unit);
+    if (active !== 'active')
+      return `${unit} does not start (${active}), look at journalctl -u ${unit}; its rules are back`;
+  }
+  return undefined;
+}
+
+async function isSame(run: ReloadRun, wanted: RulesText): Promise<boolean> {
+  return compareRules(wanted, await rulesNow(run), run.record?.survived).missing.length === 0;
+}

@@ -1,0 +1,179 @@
+/** Records the ruleset, takes down what holds the module, proves both, and gives back what is missing. */
+import { StepFailed } from '../errors.ts';
+import { readRules } from '../facts/rules.ts';
+import { type HoldingTable, holdingTables, IPTABLES, tableName } from '../facts/rules-holds.ts';
+import { emptied, isPristine, savedTables } from '../facts/rules-iptables.ts';
+import { nftTables } from '../facts/rules-nft.ts';
+import type { HostCommand, RulesRecord, RulesText, RulesTool } from '../model.ts';
+import { compareRules, loadsFor, reorder, survivors } from '../reload-compare.ts';
+import { ownUsers } from '../reload-refusals.ts';
+import { isUnloading, moduleInode, namedHolders, RELEASE_LIMIT_MS, readTree, type Tree } from './reload-modules.ts';
+import { complaint, lookUntil, type ReloadRun, type StepSeen } from './reload-run.ts';
+
+/** Ten thousand rules are loaded in seconds; an iptables lock that somebody holds is waited for by the tool itself. */
+const LOAD_LIMIT_MS = 120_000;
+/** A firewall's start has its rules in when it is said to be over; a machine that is slow to say so gets this long. */
+const STEADY_LIMIT_MS = 3_000;
+/** What goes along adds its rules after its start has returned: fail2ban bans again one by one from its database. */
+export const ALONG_LIMIT_MS = 60_000;
+
+/** The record without which a step must not act. @throws StepFailed */
+export function recordOf(run: ReloadRun): RulesRecord {
+  if (run.record === undefined) throw new StepFailed('there is no record of the ruleset');
+  return run.record;
+}
+
+/** The ruleset now. @throws StepFailed when a part of it cannot be read */
+export async function rulesNow(run: ReloadRun, how = { state: false }): Promise<RulesText> {
+  const text = await readRules(run.host, how);
+  if (text.unread !== undefined) throw new StepFailed(text.unread.join('; '));
+  return text;
+}
+
+/** Records everything before anything is stopped. */
+export async function recordRules(run: ReloadRun): Promise<StepSeen> {
+  const inode = await moduleInode(run);
+  if (inode === undefined) throw new StepFailed('nf_conntrack is not loaded any more');
+  const full = await rulesNow(run, { state: true });
+  const names = holdingTables(full).map(({ tool, family, name }) => `${tool} ${family} ${name}`);
+  const holding =
+    names.length === 0 ? 'none of them holds nf_conntrack' : `nf_conntrack is held by ${names.join(', ')}`;
+  return { saw: `the ruleset is recorded; ${holding}`, record: { record: 'rules', full, inode } };
+}
+
+/** Records the ruleset once more, without the units that were stopped along. */
+export async function recordBase(run: ReloadRun): Promise<RulesRecord> {
+  return { ...recordOf(run), base: await rulesNow(run, { state: true }) };
+}
+
+/** Takes down the tables that hold the module and are still there, of one tool. */
+export async function clearRules(run: ReloadRun, tool: RulesTool | 'netfilter-persistent'): Promise<string> {
+  if (tool === 'netfilter-persistent') {
+    await change(run, { flush: 'netfilter-persistent' }, undefined);
+    return 'netfilter-persistent has flushed its rules';
+  }
+  const text = await rulesNow(run);
+  if (tool === 'nft') return clearNft(run, text);
+  const saved = savedTables(text[tool] ?? '').filter((table) => !isPristine(table));
+  const holding = saved.filter((table) => holdingTables(text).some((each) => isTable(each, tool, table.name)));
+  if (holding.length === 0) return `${tool}: nothing left that holds nf_conntrack`;
+  await change(run, { rules: tool, how: 'restore' }, holding.map(emptied).join(''));
+  return `${tool}: emptied ${holding.map(({ name }) => name).join(', ')}`;
+}
+
+function isTable(table: HoldingTable, tool: RulesTool, name: string): boolean {
+  return table.tool === tool && table.name === name;
+}
+
+/**
+ * One transaction deletes every table of nf_tables that holds. When one of iptables' is among them, its empty sisters
+ * go too: whoever makes them again makes them in the old order then.
+ */
+async function clearNft(run: ReloadRun, text: RulesText): Promise<string> {
+  const holding = holdingTables(text).filter(({ tool }) => !tool.endsWith('-legacy'));
+  if (holding.length === 0) return 'nft: nothing left that holds nf_conntrack';
+  const sisters = holding.some(({ tool }) => tool !== 'nft') ? pristineTables(text) : [];
+  const names = new Set([...holding.map(tableName), ...sisters]);
+  const present = nftTables(text.nft ?? '')
+    .map(tableName)
+    .filter((name) => names.has(name));
+  const input = present.map((name) => `delete table ${name}\n`).join('');
+  await change(run, { rules: 'nft', how: 'transaction' }, input);
+  return `nft: deleted ${present.map((name) => `table ${name}`).join(', ')}`;
+}
+
+/** Tables of iptables in nf_tables with nothing in them, as `ip filter`. */
+function pristineTables(text: RulesText): readonly string[] {
+  return IPTABLES.filter(({ legacy }) => !legacy).flatMap(({ tool, family }) =>
+    savedTables(text[tool] ?? '')
+      .filter(isPristine)
+      .map(({ name }) => `${family} ${name}`),
+  );
+}
+
+async function change(run: ReloadRun, command: HostCommand, input: string | undefined): Promise<void> {
+  const ended = await run.host.perform(command, { timeoutMs: LOAD_LIMIT_MS, ...(input !== undefined && { input }) });
+  if (ended.code !== 0) throw new StepFailed(`${words(command)}: ${complaint(ended)}`);
+}
+
+function words(command: HostCommand): string {
+  if ('rules' in command) return command.rules === 'nft' ? 'nft' : `${command.rules}-restore`;
+  return 'ipset' in command ? 'ipset restore' : 'netfilter-persistent flush';
+}
+
+/** That no rule and nothing else holds the module any more. @throws StepFailed naming what does */
+export async function proveDown(run: ReloadRun): Promise<StepSeen> {
+  const record = recordOf(run);
+  const now = await rulesNow(run);
+  const left = holdingTables(now).filter(({ uses }) => Object.keys(uses).some((name) => !/^ip6?table_nat$/.test(name)));
+  if (left.length > 0) {
+    const names = left.map((table) => `${table.tool} table ${tableName(table)}`).join(', ');
+    throw new StepFailed(`the stop left rules that hold nf_conntrack: ${names}`);
+  }
+  const used = (tree: Tree) => Object.entries(tree).filter(([, module]) => ownUsers(module) > 0);
+  const tree = await lookUntil(
+    run,
+    RELEASE_LIMIT_MS,
+    () => readTree(run),
+    (seen) => used(seen).length === 0,
+  );
+  const users = used(tree).map(([name, module]) => `${name} still has ${ownUsers(module)} users`);
+  if (users.length > 0) {
+    const named = await namedHolders(run, tree);
+    throw new StepFailed(
+      `nf_conntrack is in use though the rules are down: ${named === '' ? users.join(', ') : named}`,
+    );
+  }
+  const survived = [...survivors(record.base ?? record.full, now)];
+  return { saw: 'no rule and no other user holds nf_conntrack', record: { ...record, survived } };
+}
+
+/** Loads the tables of one tool that nobody brings back. */
+export async function loadRules(run: ReloadRun, tool: RulesTool): Promise<string> {
+  const record = recordOf(run);
+  const wanted = record.base ?? record.full;
+  const { missing } = compareRules(wanted, await rulesNow(run), record.survived);
+  const loads = loadsFor(wanted, missing).filter(({ command }) => 'ipset' in command || isOf(command, tool));
+  for (const { command, input } of loads) await change(run, command, input);
+  return loads.length === 0 ? `${tool}: nothing was missing` : `loaded ${loads.map(({ what }) => what).join(', ')}`;
+}
+
+function isOf(command: HostCommand, tool: RulesTool): boolean {
+  return 'rules' in command && command.rules === tool;
+}
+
+/**
+ * Compares the ruleset with the record until it is the same; what stays missing is loaded from the record, and compared
+ * again.
+ * @param wanted the ruleset as recorded
+ * @param limitMs how long rules may still be on their way
+ * @throws StepFailed naming the parts that differ in the end
+ */
+export async function proveRules(run: ReloadRun, wanted: RulesText, limitMs = STEADY_LIMIT_MS): Promise<string> {
+  const survived = run.record?.survived ?? [];
+  const look = async () => compareRules(wanted, await rulesNow(run), survived);
+  let seen = await lookUntil(run, limitMs, look, ({ missing }) => missing.length === 0);
+  const given: string[] = [];
+  if (seen.missing.length > 0) {
+    for (const { command, input, what } of loadsFor(wanted, seen.missing)) {
+      await change(run, command, input);
+      given.push(what);
+    }
+    seen = await look();
+  }
+  if (seen.missing.length > 0) throw new StepFailed(`the ruleset is not the recorded one: ${seen.missing.join(', ')}`);
+  await restoreOrder(run, wanted);
+  const from = given.length > 0 ? ` (from the record: ${given.join(', ')})` : '';
+  const foreign = seen.foreign.length > 0 ? `; changed by others meanwhile: ${seen.foreign.join(', ')}` : '';
+  return `the ruleset is the recorded one${from}${foreign}`;
+}
+
+async function restoreOrder(run: ReloadRun, wanted: RulesText): Promise<void> {
+  const input = reorder(wanted, await rulesNow(run, { state: true }));
+  if (input !== undefined) await change(run, { rules: 'nft', how: 'transaction' }, input);
+}
+
+/** True when rules that use conntrack cannot be loaded: the module is away or on its way out. */
+export async function rulesCannotLoad(run: ReloadRun): Promise<boolean> {
+  return (await isUnloading(run)) || (await moduleInode(run)) === undefined;
+}

@@ -1,0 +1,63 @@
+/** One step of a reload, done and proved. What undoes a reload that stopped anywhere is in reload-recover.ts. */
+import type { ReloadStep } from '../model.ts';
+import { loadModule, proveLoaded, unloadModule } from './reload-modules.ts';
+import {
+  ALONG_LIMIT_MS,
+  clearRules,
+  loadRules,
+  proveDown,
+  proveRules,
+  recordBase,
+  recordOf,
+  recordRules,
+} from './reload-rules.ts';
+import type { ReloadRun, StepSeen } from './reload-run.ts';
+import { startUnit, stopUnit } from './reload-units.ts';
+import { plannedValues, writeBack } from './reload-values.ts';
+
+export { recoverReload } from './reload-recover.ts';
+export type { ReloadRun } from './reload-run.ts';
+
+/**
+ * Carries out one step; it has happened, read back from the kernel, when this returns.
+ * @param run with the newest record
+ * @param step one of `reloadSteps`
+ * @returns what was seen, and what the journal must keep
+ * @throws StepFailed a sentence that names the unit, the holder or the rules; HostError
+ */
+export async function performReloadStep(run: ReloadRun, step: ReloadStep): Promise<StepSeen> {
+  switch (step.step) {
+    case 'record':
+      return recordRules(run);
+    case 'stop': {
+      const saw = await stopUnit(run, step.unit);
+      return step.along === true ? { saw, record: await recordBase(run) } : { saw };
+    }
+    case 'clear-rules':
+      return { saw: await clearRules(run, step.tool) };
+    case 'prove-down':
+      return proveDown(run);
+    case 'unload':
+      return { saw: await unloadModule(run, step.module) };
+    case 'load':
+      return { saw: await load(run, step.module) };
+    case 'write-back':
+      return { saw: await writeBack(run, plannedValues(run)) };
+    case 'start':
+      return { saw: await startUnit(run, step.unit, step.name) };
+    case 'load-rules':
+      return { saw: await loadRules(run, step.tool) };
+    case 'prove-rules': {
+      const { full, base } = recordOf(run);
+      if (step.along === true) return { saw: await proveRules(run, full, ALONG_LIMIT_MS) };
+      return { saw: await proveRules(run, base ?? full) };
+    }
+    case 'start-along':
+      return { saw: await startUnit(run, step.unit) };
+  }
+}
+
+async function load(run: ReloadRun, module: string): Promise<string> {
+  const saw = await loadModule(run, module);
+  return module === 'nf_conntrack' ? proveLoaded(run) : saw;
+}

@@ -1,0 +1,161 @@
+/** Reads what holds nf_conntrack beyond the module tree. For root; changes nothing and loads no module. */
+import type { ReadHost } from '../host/host.ts';
+import type { LoadedModule, OtherNamespace, PacketQueue, RulesFacts, RulesText, RulesTool } from '../model.ts';
+import { holdingTables, IPTABLES, tableName, usesOf } from './rules-holds.ts';
+import { otherNamespaces, within } from './rules-namespaces.ts';
+import { managedTables, nftTables } from './rules-nft.ts';
+import { listenerPorts, optionWords, queuesIn } from './rules-seen.ts';
+
+type Tree = Readonly<Record<string, LoadedModule>>;
+
+/** A ruleset of some ten thousand rules is listed in seconds; an iptables lock held by another program is waited for. */
+const READ_LIMIT_MS = 60_000;
+/** Beyond this many namespaces only their processes are named; their rules stay unknown. */
+const NAMESPACES_LOOKED_INTO = 100;
+
+/**
+ * The rules of this namespace and everything else that keeps nf_conntrack loaded.
+ * @param host a live host, as root
+ * @param tree the modules from which nf_conntrack can be reached; empty when it is not loaded
+ */
+export async function gatherRules(host: ReadHost, tree: Tree): Promise<RulesFacts> {
+  const text = await readRules(host, { state: true });
+  const namespaces = await gatherNamespaces(host, tree);
+  return {
+    text,
+    uses: usesOf(text),
+    namespaces,
+    queues: await gatherQueues(host, namespaces),
+    listeners: await gatherListeners(host),
+    options: await gatherOptions(host),
+    notLoadable: await checkLoadable(host, text),
+  };
+}
+
+/**
+ * The ruleset of the namespace that `host` sees, as text. A side that is not loaded is not asked: nft and iptables-nft
+ * would load nf_tables, iptables-legacy-save its tables.
+ * @param how state: with counters and the remaining time of set elements too, as it is needed to load it back
+ */
+export async function readRules(host: ReadHost, how: { readonly state: boolean }): Promise<RulesText> {
+  const unread: string[] = [];
+  const found: Found = {};
+  if ((await host.stat('/sys/module/nf_tables')) !== undefined) await readNft(host, how.state, found, unread);
+  for (const { tool, family, legacy } of IPTABLES) {
+    const there = legacy ? await hasLegacyTables(host, family) : hasTablesLike(found, family);
+    const text = there ? await readSaved(host, tool, unread, legacy || isManaged(found, family)) : undefined;
+    if (text !== undefined) found[tool] = text;
+  }
+  if ((await host.stat('/sys/module/ip_set')) !== undefined) {
+    const sets = await host.run(['ipset', 'save'], { timeoutMs: READ_LIMIT_MS });
+    if (sets.code === 0) found.ipset = sets.stdout;
+    else if (IPTABLES.some(({ tool }) => / --match-set /.test(found[tool] ?? ''))) unread.push(sentence('ipset', sets));
+  }
+  return unread.length === 0 ? found : { ...found, unread };
+}
+
+type Found = { -readonly [key in keyof RulesText]: RulesText[key] };
+
+async function readNft(host: ReadHost, state: boolean, found: Found, unread: string[]): Promise<void> {
+  const listed = await host.run(['nft', '-s', 'list', 'ruleset'], { timeoutMs: READ_LIMIT_MS });
+  if (listed.code !== 0) {
+    unread.push(sentence('nft', listed));
+    return;
+  }
+  found.nft = listed.stdout;
+  found.managed = managedTables(listed.stdout, listed.stderr);
+  if (!state) return;
+  const full = await host.run(['nft', 'list', 'ruleset'], { timeoutMs: READ_LIMIT_MS });
+  if (full.code === 0) found.nftState = full.stdout;
+  else unread.push(sentence('nft', full));
+}
+
+async function hasLegacyTables(host: ReadHost, family: 'ip' | 'ip6'): Promise<boolean> {
+  const names = await host.readFile(`/proc/net/${family}_tables_names`).catch(() => undefined);
+  return names !== undefined && names.trim() !== '';
+}
+
+function hasTablesLike(found: Found, family: string): boolean {
+  return nftTables(found.nft ?? '').some(
+    (table) => table.family === family && ['filter', 'nat', 'mangle', 'raw', 'security'].includes(table.name),
+  );
+}
+
+function isManaged(found: Found, family: string): boolean {
+  return found.managed?.some((table) => table.startsWith(`${family} `)) ?? false;
+}
+
+/** Older systems have one variant only, under the plain name; its first line tells which. */
+async function readSaved(host: ReadHost, tool: RulesTool, unread: string[], needed: boolean) {
+  const saved = await host.run([`${tool}-save`], { timeoutMs: READ_LIMIT_MS });
+  if (saved.code === 0) return saved.stdout;
+  if (needed) unread.push(sentence(`${tool}-save`, saved));
+  return undefined;
+}
+
+function sentence(program: string, { code, stderr }: { code: number; stderr: string }): string {
+  const why =
+    code === 127 ? 'the program is not installed' : stderr.trim().split('\n').at(-1) || `it ended with ${code}`;
+  return `${program} cannot tell the rules: ${why}`;
+}
+
+async function gatherNamespaces(host: ReadHost, tree: Tree): Promise<readonly OtherNamespace[]> {
+  const found = await otherNamespaces(host);
+  const holdersLoaded = Object.keys(tree).length > 1;
+  const looked: OtherNamespace[] = [];
+  for (const [index, namespace] of found.entries()) {
+    looked.push({ ...namespace, uses: await usesWithin(host, namespace.path, holdersLoaded, index) });
+  }
+  return looked;
+}
+
+async function usesWithin(host: ReadHost, path: string, holdersLoaded: boolean, index: number) {
+  if (!holdersLoaded) return {};
+  if (index >= NAMESPACES_LOOKED_INTO) return { unknown: 'too many network namespaces to look into each' };
+  const text = await readRules(within(host, path), { state: false });
+  return text.unread === undefined ? usesOf(text) : { unknown: text.unread.join('; ') };
+}
+
+async function gatherQueues(host: ReadHost, namespaces: readonly OtherNamespace[]): Promise<readonly PacketQueue[]> {
+  const file = '/proc/net/netfilter/nfnetlink_queue';
+  const here = queuesIn((await host.readFile(file).catch(() => undefined)) ?? '');
+  const found: PacketQueue[] = [];
+  for (const { queue, port, waiting } of here) found.push({ queue, waiting, reader: await nameOf(host, port) });
+  if ((await host.stat('/sys/module/nfnetlink_queue')) === undefined) return found;
+  for (const { path, inode } of namespaces.slice(0, NAMESPACES_LOOKED_INTO)) {
+    const text = await within(host, path).readFile(file);
+    for (const { queue, port, waiting } of queuesIn(text ?? '')) {
+      found.push({ queue, waiting, reader: await nameOf(host, port), namespace: inode });
+    }
+  }
+  return found;
+}
+
+async function gatherListeners(host: ReadHost): Promise<readonly string[]> {
+  const ports = listenerPorts((await host.readFile('/proc/net/netlink').catch(() => undefined)) ?? '');
+  return Promise.all(ports.map((port) => nameOf(host, port)));
+}
+
+async function nameOf(host: ReadHost, pid: number): Promise<string> {
+  const comm = await host.readFile(`/proc/${pid}/comm`).catch(() => undefined);
+  return comm === undefined ? `port ${pid}` : `${comm.trim()} (${pid})`;
+}
+
+async function gatherOptions(host: ReadHost): Promise<RulesFacts['options']> {
+  const shown = await host.run(['modprobe', '--show-depends', 'nf_conntrack']);
+  if (shown.code === 0) return optionWords(shown.stdout);
+  return { unknown: `modprobe --show-depends nf_conntrack: ${shown.stderr.trim() || `it ended with ${shown.code}`}` };
+}
+
+/** Asks the kernel, in a transaction that is thrown away (nft --check), whether the tables that hold would come back. */
+async function checkLoadable(host: ReadHost, text: RulesText): Promise<RulesFacts['notLoadable']> {
+  const holding = new Set(holdingTables(text).flatMap((table) => (table.tool === 'nft' ? [tableName(table)] : [])));
+  const refused: { table: string; why: string }[] = [];
+  for (const table of nftTables(text.nftState ?? '').filter((each) => holding.has(tableName(each)))) {
+    const input = `delete table ${tableName(table)}\n${table.text}`;
+    const checked = await host.run(['nft', '-c', '-f', '-'], { input, timeoutMs: READ_LIMIT_MS });
+    const why = checked.stderr.trim().split('\n')[0] || `nft ended with ${checked.code}`;
+    if (checked.code !== 0) refused.push({ table: tableName(table), why });
+  }
+  return refused;
+}
