@@ -66,6 +66,12 @@ export function isActive(facts: Facts, name: Facts['firewalls'][number]['name'])
   return facts.firewalls.some((owner) => owner.name === name && known(owner.state) === 'active');
 }
 
+/** Whether ufw's lines count: it is enabled where there are any, but its unit may be switched off. */
+export function ufwStarts({ firewalls }: Facts): boolean {
+  const ufw = firewalls.find(({ name }) => name === 'ufw');
+  return ufw === undefined || known(ufw.state) !== 'inactive';
+}
+
 /** The legacy spelling: the same value, but hooks match net.netfilter only. */
 export function isAlias(line: SysctlLine): boolean {
   return /^[\s-]*net[./]nf_conntrack_max\b/.test(line.raw);
@@ -80,7 +86,7 @@ function applied(facts: Facts, when: Moment): readonly Applied[] {
   const files = how === undefined ? [] : bootOrder(facts).filter((line) => whole || !isAlias(line));
   return [
     ...files.map((line) => hold(line, 'sysctl', how ?? '')),
-    ...(isActive(facts, 'ufw') ? ufwSysctl.map((line) => hold(line, 'ufw', 'ufw applies it whenever it starts')) : []),
+    ...(ufwStarts(facts) ? ufwSysctl.map((line) => hold(line, 'ufw', 'ufw applies it whenever it starts')) : []),
     ...(when === 'boot' ? tuned.map((line) => hold(line, 'tuned', 'tuned applies its profile when it starts')) : []),
   ];
 }
@@ -168,7 +174,7 @@ function askedValues(facts: Facts): NextValues {
   const { ufwSysctl, tuned } = facts.config;
   const lines: [SysctlLine, Held['by']][] = [
     ...bootOrder(facts).map((line): [SysctlLine, Held['by']] => [line, 'sysctl']),
-    ...(isActive(facts, 'ufw') ? ufwSysctl : []).map((line): [SysctlLine, Held['by']] => [line, 'ufw']),
+    ...(ufwStarts(facts) ? ufwSysctl : []).map((line): [SysctlLine, Held['by']] => [line, 'ufw']),
     ...tuned.map((line): [SysctlLine, Held['by']] => [line, 'tuned']),
   ];
   const winner = (key: string): Held | undefined => {

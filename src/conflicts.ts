@@ -1,0 +1,137 @@
+/**
+ * Who would win over what ctfix writes, and the edits that `--take-over` makes of them. Pure.
+ *
+ * An edit sets the wanted value on the very line that wins and leaves everything around it: the file goes on saying who
+ * asked for the key and why, which a line commented out would not. Files under /etc are edited in place (through a link,
+ * where it leads); a vendor's file is hidden by a copy of the same name in /etc, which the loaders read instead
+ * (sysctl.d(5), modprobe.d(5)).
+ */
+import { withRepairedHashsize, withValue } from './drop-ins.ts';
+import { compareBytes } from './facts/dropins.ts';
+import type { Facts, Refusal, SysctlLine } from './model.ts';
+import { ufwStarts } from './nextboot.ts';
+import { OWN, placeOf } from './own.ts';
+
+/** A line that would win, and the value that it should have. */
+export type Clash = {
+  readonly code: string;
+  readonly file: string;
+  readonly line: number;
+  readonly what: string;
+  readonly wanted: string;
+  /** what a line without --take-over is told to become */
+  readonly setting: string;
+};
+
+/** A file with another text; `before` undefined: there is none yet. */
+export type FileEdit = {
+  readonly path: string;
+  readonly before: string | undefined;
+  readonly after: string;
+  readonly why: string;
+};
+
+/** A key and whether a value of a line is the wanted one. */
+export type Wanted = { readonly key: string; readonly value: string; wants(value: string): boolean };
+
+/** Whether a line of another file comes after ours; /etc/sysctl.conf is last for procps, whatever its name. */
+function comesLater(file: string, ours: string): boolean {
+  return file === '/etc/sysctl.conf' || compareBytes(baseName(file), baseName(ours)) > 0;
+}
+
+export function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** An explicit line always goes before a pattern such as net.netfilter.*, wherever it stands. */
+function isPattern({ raw }: SysctlLine): boolean {
+  return /[*?[]/.test(raw.split('=', 1)[0] ?? '');
+}
+
+/** The line that wins a key now, for systemd-sysctl and for `sysctl --system`. */
+export function winners({ config }: Facts, key: string): (SysctlLine | undefined)[] {
+  return [config.systemdSysctl, config.procpsSysctl].map((lines) => lines.findLast((line) => line.key === key));
+}
+
+/** Every line that would win over ours with another value, for each of the two loaders, ufw and tuned. */
+export function sysctlClashes(facts: Facts, { key, value, wants }: Wanted): Clash[] {
+  const { systemdSysctl, procpsSysctl, ufwSysctl, tuned } = facts.config;
+  const last = (lines: readonly SysctlLine[], later: (line: SysctlLine) => boolean) =>
+    lines.findLast((line) => line.key === key && line.file !== OWN.sysctl && !isPattern(line) && later(line));
+  const byName = (line: SysctlLine) => comesLater(line.file, OWN.sysctl);
+  const found: [SysctlLine | undefined, string, string][] = [
+    [last(systemdSysctl, byName), 'later-sysctl', 'systemd-sysctl reads it after ours'],
+    [last(procpsSysctl, byName), 'later-sysctl', '`sysctl --system` reads it after ours'],
+    [ufwStarts(facts) ? last(ufwSysctl, () => true) : undefined, 'ufw-sysctl', 'ufw applies it whenever it starts'],
+    [last(tuned, () => true), 'tuned-profile', 'tuned applies it whenever it starts'],
+  ];
+  return found.flatMap(([line, code, how]): Clash[] => {
+    if (line === undefined || wants(line.value)) return [];
+    const what = `${key} = ${line.value} would win over ${value}: ${how}`;
+    return [{ code, file: line.file, line: line.line, what, wanted: value, setting: `the value to ${value}` }];
+  });
+}
+
+/** The edits of the clashes where they are taken over, and a refusal for each one that is not or cannot be. */
+export function settle(
+  facts: Facts,
+  clashes: readonly Clash[],
+  takeOver: boolean,
+): { readonly edits: readonly FileEdit[]; readonly refusals: readonly Refusal[] } {
+  const edits = new Map<string, FileEdit>();
+  const refusals = new Map<string, Refusal>();
+  for (const clash of clashes) {
+    const real = realPath(facts, clash.file);
+    const place = placeFor(real, clash.file);
+    const text = facts.config.texts?.[clash.file];
+    if (place === undefined || text === undefined || !takeOver) {
+      const refusal = refusalFor(clash, real, place !== undefined && text !== undefined);
+      refusals.set(`${real}:${clash.line} ${clash.wanted}`, refusal);
+      continue;
+    }
+    const copy = place !== real;
+    const source = edits.get(place)?.after ?? (copy ? headed(clash.file, text) : text);
+    const after = edited(clash, source, copy ? 1 : 0);
+    const why = `${placeOf(clash)} would win with another value`;
+    edits.set(place, { path: place, before: copy ? undefined : text, after, why });
+  }
+  return {
+    edits: [...edits.values()].filter(({ before, after }) => before !== after),
+    refusals: [...refusals.values()],
+  };
+}
+
+function refusalFor({ code, line, what, setting }: Clash, real: string, possible: boolean): Refusal {
+  const also = possible ? '; --take-over does that, and rollback takes it back' : '';
+  return {
+    code,
+    what,
+    remedy: `set ${setting} on line ${line} of ${real}, or remove that line${also}`,
+    file: real,
+    line,
+  };
+}
+
+/** Where a link leads, else the path itself. */
+function realPath({ config }: Facts, file: string): string {
+  return config.links?.[file] ?? file;
+}
+
+/** Which file to write so that the line no longer counts; undefined where there is none. */
+function placeFor(real: string, file: string): string | undefined {
+  if (real.startsWith('/etc/')) return real;
+  const [, family, name] =
+    /^\/(?:usr\/lib|usr\/local\/lib|lib|run)\/(sysctl\.d|modprobe\.d)\/([^/]+)$/.exec(file) ?? [];
+  return family === undefined ? undefined : `/etc/${family}/${name}`;
+}
+
+/** A copy says where it comes from, in a first line of its own. */
+function headed(file: string, text: string): string {
+  return `# Copy of ${file}, made by ctfix --take-over to change a value.\n${text}`;
+}
+
+/** @param shift by how many lines the text is longer than the file that the line numbers are of */
+function edited({ code, line, wanted }: Clash, text: string, shift: number): string {
+  if (code.includes('modprobe')) return withRepairedHashsize(text, line + shift, Number(wanted));
+  return withValue(text, line + shift, wanted);
+}

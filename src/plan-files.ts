@@ -1,0 +1,185 @@
+/**
+ * The files that make values hold: the module's option, a sysctl drop-in, and a hook that applies the drop-in whenever
+ * the module is loaded. They belong together: hashsize= makes the kernel set max to 8 times it, and a sysctl file that is
+ * read before the module is there is lost without a word (sysctl.d(5)). What holds already is not written again. Pure.
+ */
+import { type FileEdit, settle, sysctlClashes, type Wanted, winners } from './conflicts.ts';
+import { assignment, lineOf, withKeys } from './drop-ins.ts';
+import { bucketsKeyIsWritable, eventComesAfterKeys, roundBuckets } from './kernel.ts';
+import { type Facts, known, type PlanOptions, type Refusal, type Sizing } from './model.ts';
+import { isActive, type Moment, nextBoot, nextLine } from './nextboot.ts';
+import { BUCKETS_KEY, keyOf, MAX_KEY, OWN, placeOf } from './own.ts';
+import { type Files, modprobeFiles } from './plan-modprobe.ts';
+import { fill, type Templates } from './template.ts';
+
+const MOMENTS: readonly Moment[] = ['boot', 'load'];
+const NOTHING: Files = { edits: [], refusals: [], unchanged: [] };
+
+/** What has to be held by files. */
+type Needs = {
+  /** max and buckets are planned: not only timeouts */
+  readonly table: boolean;
+  /** the module's own option */
+  readonly option: boolean;
+  /** sysctl keys that have to be applied at a boot or load */
+  readonly keys: readonly Wanted[];
+};
+
+/** The files to write, in the order of apply, and what stands against them. */
+export function planFiles(facts: Facts, sizing: Sizing, options: PlanOptions, templates: Templates): Files {
+  const needs = needsOf(facts, sizing, options);
+  const takeOver = options.takeOver === true;
+  const { targets } = sizing;
+  const parts = [
+    needs.option ? modprobeFiles(facts, targets.buckets, templates, takeOver) : NOTHING,
+    sysctlFiles(facts, needs.keys, templates, takeOver),
+    needs.keys.length > 0 ? hookFiles(facts, templates) : NOTHING,
+  ];
+  return {
+    edits: parts.flatMap(({ edits }) => edits),
+    refusals: [...parts.flatMap(({ refusals }) => refusals), ...(needs.table ? kubeProxy(facts, targets.max) : [])],
+    unchanged: parts.flatMap(({ unchanged }) => unchanged),
+  };
+}
+
+function needsOf(facts: Facts, { targets }: Sizing, options: PlanOptions): Needs {
+  const { boot, load } = nextBoot(facts);
+  const builtin = facts.module.state === 'builtin';
+  const live = { max: known(facts.table.max), buckets: known(facts.table.buckets) };
+  const table =
+    options.max !== undefined ||
+    options.hashsize !== undefined ||
+    (live.max ?? boot.max?.value) !== targets.max ||
+    (live.buckets ?? boot.buckets?.value) !== targets.buckets ||
+    boot.max?.value !== targets.max ||
+    (boot.buckets?.value ?? 0) < targets.buckets;
+  const holds = (name: 'max' | 'buckets') => boot[name]?.value === targets[name] && load[name]?.value === targets[name];
+  const buckets = table && !holds('buckets');
+  const option = buckets && !builtin;
+  const max = table && (option || !holds('max'));
+  const byKey = buckets && bucketsKeyIsWritable(facts.machine.kernel) && (builtin || contested(facts));
+  return {
+    table,
+    option,
+    keys: [
+      ...(max ? [exactly(MAX_KEY, targets.max)] : []),
+      ...(byKey ? [rounded(facts, targets.buckets)] : []),
+      ...Object.entries(targets.values).flatMap(([name, value]) => timeout(facts, name, Number(value))),
+    ],
+  };
+}
+
+/** Somebody sets the buckets by sysctl: the module's option alone would not last. */
+function contested({ config }: Facts): boolean {
+  return [config.systemdSysctl, config.procpsSysctl, config.ufwSysctl, config.tuned]
+    .flat()
+    .some(({ key }) => key === BUCKETS_KEY);
+}
+
+function exactly(key: string, value: number): Wanted {
+  return { key, value: String(value), wants: (text) => Number(text) === value };
+}
+
+function rounded({ machine }: Facts, buckets: number): Wanted {
+  return {
+    key: BUCKETS_KEY,
+    value: String(buckets),
+    wants: (text) => roundBuckets(Number(text), machine) === buckets,
+  };
+}
+
+function timeout(facts: Facts, name: string, value: number): Wanted[] {
+  const held = MOMENTS.every((when) => nextLine(facts, keyOf(name), when)?.value === value);
+  return held ? [] : [exactly(keyOf(name), value)];
+}
+
+function sysctlFiles(facts: Facts, keys: readonly Wanted[], templates: Templates, takeOver: boolean): Files {
+  const before = facts.config.own[OWN.sysctl];
+  const isOurs = ({ key }: Wanted) => before !== undefined && lineOf(before, key) !== undefined;
+  const right = (wanted: Wanted) =>
+    winners(facts, wanted.key).every((line) => line !== undefined && wanted.wants(line.value));
+  const written = keys.filter((wanted) => isOurs(wanted) || !right(wanted));
+  const clashes = keys.flatMap((wanted) => sysctlClashes(facts, wanted));
+  const settled = settle(facts, clashes, takeOver);
+  return {
+    edits: [...ownEdit(before, written, templates), ...settled.edits],
+    refusals: settled.refusals,
+    unchanged: keys.filter((wanted) => !written.includes(wanted) || right(wanted)).map((wanted) => kept(facts, wanted)),
+  };
+}
+
+function ownEdit(before: string | undefined, keys: readonly Wanted[], templates: Templates): FileEdit[] {
+  if (keys.length === 0) return [];
+  const values = Object.fromEntries(keys.map(({ key, value }) => [key, value]));
+  const lines = Object.entries(values).map(([key, value]) => assignment(key, value));
+  const after = before === undefined ? fill(templates.sysctl, { lines: lines.join('\n') }) : withKeys(before, values);
+  const why = `holds ${Object.keys(values).join(', ')} at every boot and load`;
+  return after === before ? [] : [{ path: OWN.sysctl, before, after, why }];
+}
+
+function kept(facts: Facts, { key, value }: Wanted): Files['unchanged'][number] {
+  const line = winners(facts, key)[0];
+  return {
+    item: `file for ${key}`,
+    why: line === undefined ? `${value} holds` : `${placeOf(line)} sets ${value} already`,
+  };
+}
+
+/**
+ * What applies the drop-in when the module is loaded: a udev rule, or an install line where there is no udev or where
+ * the module's event can come before its keys.
+ */
+function hookFiles(facts: Facts, templates: Templates): Files {
+  const { machine, module, config } = facts;
+  const [hook] = config.hooks;
+  if (module.state === 'builtin') return NOTHING;
+  if (hook !== undefined) {
+    return {
+      ...NOTHING,
+      unchanged: [{ item: 'hook at module load', why: `${placeOf(hook)} applies the sysctl files already` }],
+    };
+  }
+  const { systemdSysctl } = machine;
+  if (machine.udev && systemdSysctl !== undefined && eventComesAfterKeys(machine.kernel)) {
+    const why = 'the kernel forgets max with every load of the module; udev sets it again';
+    return written(facts, OWN.udev, fill(templates.udev, { sysctl: systemdSysctl }), why);
+  }
+  const foreign = config.modprobe.find((line) => line.directive === 'install');
+  if (foreign !== undefined) return { ...NOTHING, refusals: [foreignInstall(foreign)] };
+  const apply =
+    systemdSysctl === undefined
+      ? "/sbin/sysctl -q --pattern '^net[.]netfilter[.]nf_conntrack' --system"
+      : `${systemdSysctl} --prefix=/net/netfilter`;
+  const why = 'the kernel forgets max with every load of the module; modprobe sets it again';
+  return written(facts, OWN.install, fill(templates.install, { apply }), why);
+}
+
+function written({ config }: Facts, path: string, after: string, why: string): Files {
+  const before = config.own[path];
+  return before === after ? NOTHING : { ...NOTHING, edits: [{ path, before, after, why }] };
+}
+
+function foreignInstall({ file, line }: { file: string; line: number }): Refusal {
+  return {
+    code: 'foreign-install',
+    what: 'an install line for nf_conntrack is there, modprobe takes only one, and it does not apply the sysctl files',
+    remedy:
+      "let that line run `sysctl -q --pattern '^net[.]netfilter[.]nf_conntrack' --system` after the module is loaded, or remove it",
+    file,
+    line,
+  };
+}
+
+/** kube-proxy raises a max that is lower than its own figure whenever it starts (cmd/kube-proxy/app/conntrack.go). */
+function kubeProxy(facts: Facts, max: number): Refusal[] {
+  const live = known(facts.table.max);
+  if (!isActive(facts, 'kube-proxy') || live === undefined || max === 0 || (live !== 0 && max >= live)) return [];
+  return [
+    {
+      code: 'kube-proxy',
+      what: `kube-proxy runs here and raises max whenever it starts: ${max} would not last`,
+      remedy:
+        'set conntrack.maxPerCore and conntrack.min in its configuration (--conntrack-max-per-core, --conntrack-min)',
+    },
+  ];
+}

@@ -1,0 +1,110 @@
+/** What a plan says beside its actions: what stays and why, what to know, what could not be found out. Pure. */
+import { bucketsKeyIsWritable, resizeIsSafe } from './kernel.ts';
+import {
+  type Action,
+  type Facts,
+  isKnown,
+  known,
+  type Maybe,
+  type Plan,
+  type Sizing,
+  type StrategyChoice,
+} from './model.ts';
+import { type Held, nextBoot } from './nextboot.ts';
+import { BUCKETS_KEY, keyOf, MAX_KEY, OWN, placeOf } from './own.ts';
+import { grouped } from './render/numbers.ts';
+
+/** Every value that needs nothing, with the reason. */
+export function unchangedOf(facts: Facts, { targets, verdict }: Sizing, live: readonly Action[]): Plan['unchanged'] {
+  const changed = new Set(live.flatMap((action) => (action.do === 'set-value' ? [action.name] : [])));
+  const reloads = live.some((action) => action.do === 'reload');
+  const { boot } = nextBoot(facts);
+  const rows: Plan['unchanged'][number][] = [];
+  for (const [key, now, target, held] of [
+    [BUCKETS_KEY, known(facts.table.buckets), targets.buckets, boot.buckets],
+    [MAX_KEY, known(facts.table.max), targets.max, boot.max],
+  ] as const) {
+    if (reloads || changed.has(key) || (key === BUCKETS_KEY && changed.has('nf_conntrack hashsize'))) continue;
+    rows.push({ item: key, why: valueWhy(now, target, held) });
+  }
+  for (const [name, value] of Object.entries(targets.values)) {
+    const now = facts.table.values[name];
+    if (now === value) rows.push({ item: keyOf(name), why: `is ${value} already` });
+    else if (now === undefined)
+      rows.push({ item: keyOf(name), why: 'does not exist now; it comes with the next load of the module' });
+  }
+  if (verdict === 'nothing') rows.push({ item: 'files', why: 'nothing has to be held, so none is written' });
+  return rows;
+}
+
+function valueWhy(now: number | undefined, target: number, held: Held | undefined): string {
+  const next = held === undefined ? '' : `; next boot: ${grouped(held.value)} (${held.why})`;
+  if (now === undefined) return `there is no live value to change${next}`;
+  if (now !== target) return `stays ${grouped(now)} until the next load of the module`;
+  return `is ${grouped(now)} already${next}`;
+}
+
+/** What a reader should know before agreeing. */
+export function notesOf(facts: Facts, sizing: Sizing, strategy: StrategyChoice, live: readonly Action[]): string[] {
+  const { machine, module, problems } = facts;
+  const quiet = sizing.verdict === 'nothing';
+  const resizes = live.some((action) => action.do === 'set-value' && /buckets|hashsize/.test(action.name));
+  const waits =
+    strategy.taken === 'live' && !resizeIsSafe(machine.kernel) && known(facts.table.buckets) !== sizing.targets.buckets;
+  return [
+    ...(resizes && 'nf_nat' in module.tree
+      ? [
+          'nf_nat is loaded: its own table (by source) keeps its size until nf_nat is loaded again; a live resize never reaches it',
+        ]
+      : []),
+    ...(waits && !quiet
+      ? ['before kernel 4.7 a resize is not safe under traffic: the buckets come with the next load of the module']
+      : []),
+    ...(module.state === 'builtin' && !quiet ? [builtinNote(facts, sizing)] : []),
+    ...(machine.container !== undefined && quiet
+      ? [`this is a container (${machine.container}): the table belongs to its host`]
+      : []),
+    ...(facts.kind === 'sysroot' ? ['live kernel values were not looked at: this is a directory tree (--root)'] : []),
+    ...(module.state === 'absent' && !module.loadable && facts.kind === 'live'
+      ? ['nf_conntrack is neither loaded nor to be found for this kernel']
+      : []),
+    ...loadNotes(facts, sizing),
+    ...problems.map((problem) => `${placeOf(problem)}: ${problem.what}`),
+  ];
+}
+
+function builtinNote({ machine }: Facts, { targets }: Sizing): string {
+  const cmdline = `nf_conntrack.hashsize=${targets.buckets} on the kernel command line`;
+  return bucketsKeyIsWritable(machine.kernel)
+    ? `nf_conntrack is built in: modprobe.d does not count, the buckets are held by ${OWN.sysctl}; ${cmdline} would do as well`
+    : `nf_conntrack is built in and this kernel takes the buckets at boot only: set ${cmdline}`;
+}
+
+/** A load of the module by hand, or by a firewall that takes it away and back, can lose what a boot keeps. */
+function loadNotes(facts: Facts, { verdict }: Sizing): string[] {
+  const now = known(facts.table.max);
+  const { boot, load } = nextBoot(facts);
+  if (verdict !== 'nothing' || now === undefined || load.max === undefined || facts.module.state !== 'loaded')
+    return [];
+  if (load.max.value === now || boot.max?.value !== now) return [];
+  return [`a load of the module after the boot would give max ${grouped(load.max.value)} (${load.max.why})`];
+}
+
+/** What could not be found out, and which answer that costs. */
+export function unknownsOf({ table, module, machine, kind }: Facts): Plan['unknowns'] {
+  if (kind === 'sysroot') return [];
+  const row = <T>(what: string, value: Maybe<T>, costs: string) =>
+    isKnown(value) ? [] : [{ what: `${what}: ${value.unknown}`, costs }];
+  const loaded = module.state === 'loaded' || module.state === 'builtin';
+  return [
+    ...(loaded ? row('max', table.max, 'whether the table is large enough') : []),
+    ...(loaded ? row('buckets', table.buckets, 'how long the chains are') : []),
+    ...(loaded ? row('count', table.count, 'how full the table is; no demand is computed from it') : []),
+    ...row('the network namespace', table.namespace, 'whether the values can be changed from here; apply finds out'),
+    ...row('whether values can be written', table.writable, 'whether apply will be refused; it finds out'),
+    ...(loaded
+      ? row('the slab object', table.slabObject, 'the exact memory for a flow; the figure by kernel version is taken')
+      : []),
+    ...row('the boot id', machine.bootId, 'whether the last change was made since the boot'),
+  ];
+}
