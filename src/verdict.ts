@@ -50,7 +50,7 @@ function tooShort(it: Case, { short, load, buckets }: Numbers): string[] {
 function lost(it: Case, { max }: Numbers): string[] {
   const { live, next } = it.present;
   const present = it.present.max;
-  if (present === undefined || (max !== 0 && max < present)) return [];
+  if (present === undefined || less(max, present)) return [];
   const { asked, boot } = next;
   return [
     ...(asked.max !== undefined && live.max !== undefined && less(live.max, asked.max.value)
@@ -198,11 +198,12 @@ function shrinks({ options, present }: Case, { max, buckets }: Numbers): Refusal
 }
 
 function overMemory({ options, prices, present, facts }: Case, table: Numbers): Refusal[] {
-  if (options.max === undefined && options.hashsize === undefined) return [];
-  const memory = facts.machine.memTotalKiB * 1024;
-  const bill = billOf(prices, table, present.count, memory);
-  const now = billOf(prices, { max: present.max ?? 0, buckets: present.working }, present.count, memory);
-  if (!bill.overLimit || (present.max !== 0 && bill.whenFull <= now.whenFull)) return [];
+  const { max, hashsize } = options;
+  const more =
+    (max !== undefined && (present.max === undefined || less(present.max, max) || present.max === 0)) ||
+    (hashsize !== undefined && table.buckets > present.buckets);
+  const bill = billOf(prices, table, present.count, facts.machine.memTotalKiB * 1024);
+  if (!more || !bill.overLimit) return [];
   return [
     {
       code: 'over-memory-limit',
