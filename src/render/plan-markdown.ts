@@ -3,7 +3,16 @@ import { isEmpty, type Plan } from '../model.ts';
 import { planDiffs } from './diff.ts';
 import { escapeLine } from './escape.ts';
 import { grouped } from './numbers.ts';
-import { evidenceRows, headRows, noteLines, type PlanReport, placeOf, valueRows, verdictOf } from './plan-parts.ts';
+import {
+  evidenceRows,
+  headRows,
+  noteLines,
+  otherRows,
+  type PlanReport,
+  placeOf,
+  valueRows,
+  verdictOf,
+} from './plan-parts.ts';
 import { stepOf } from './steps.ts';
 
 /** The whole plan as GitHub-flavoured Markdown; text from the host cannot break out of it. */
@@ -25,7 +34,7 @@ export function planMarkdown(report: PlanReport): string {
         plan.sizing.working.map((one) => [one.name, grouped(one.value), one.how]),
       ),
     ),
-    part('Other strategies', list(others(plan))),
+    part('Other strategies', list(otherRows(plan).map(([strategy, text]) => `**${strategy}**: ${prose(text)}`))),
     ...changes(plan),
     part('Unknown', list(plan.unknowns.map((one) => `${prose(one.what)}. Costs: ${prose(one.costs)}`))),
     part('Unchanged', list(plan.unchanged.map((one) => `${code(one.item)}: ${prose(one.why)}`))),
@@ -42,13 +51,6 @@ function refusals(plan: Plan): string[] {
     return `${place === undefined ? '' : `${code(place)}: `}${prose(one.what)}. **To do**: ${prose(one.remedy)}`;
   });
   return ['**Refused**: apply would touch nothing and exit with 3.', list(items)];
-}
-
-function others(plan: Plan): string[] {
-  return plan.strategy.others.map(({ strategy, cost, blockedBy }) => {
-    const blocked = blockedBy.length === 0 ? '' : `; blocked by ${blockedBy.map(prose).join('; ')}`;
-    return `**${strategy}**: ${prose(cost)}${blocked}`;
-  });
 }
 
 function changes(plan: Plan): string[] {

@@ -24,6 +24,20 @@ export function planExit(plan: Plan, detailed: boolean): number {
   return detailed && !isEmpty(plan) ? EXIT.pending : EXIT.ok;
 }
 
+/** Nothing is done and nothing stands against it: how it would be done is of no interest. */
+export function isQuiet(plan: Plan): boolean {
+  return isEmpty(plan) && plan.refusals.length === 0;
+}
+
+/** What each of the other strategies would cost, and what blocks it. */
+export function otherRows(plan: Plan): [string, string][] {
+  if (isQuiet(plan)) return [];
+  return plan.strategy.others.map(({ strategy, cost, blockedBy }) => [
+    strategy,
+    blockedBy.length === 0 ? cost : `${cost}; blocked: ${blockedBy.join('; ')}`,
+  ]);
+}
+
 /** Name and text of each line of the head. */
 export function headRows({ plan, facts }: PlanReport): [string, string][] {
   const { memTotalKiB } = facts.machine;
@@ -32,7 +46,7 @@ export function headRows({ plan, facts }: PlanReport): [string, string][] {
   const where = facts.machine.container === undefined ? '' : `, in a container (${facts.machine.container})`;
   return [
     ['host', `${plan.host.os || 'system unknown'}, ${kernel}, ${memory}${where}`],
-    ['strategy', `${plan.strategy.taken}: ${plan.strategy.why}`],
+    ...(isQuiet(plan) ? [] : [['strategy', `${plan.strategy.taken}: ${plan.strategy.why}`] as [string, string]]),
     ['memory', memoryLine(plan)],
   ];
 }

@@ -5,7 +5,16 @@ import { escapeLine } from './escape.ts';
 import { columns, section, wrap } from './lines.ts';
 import { grouped } from './numbers.ts';
 import { type Paint, paint, type View } from './paint.ts';
-import { evidenceRows, headRows, noteLines, type PlanReport, placeOf, valueRows, verdictOf } from './plan-parts.ts';
+import {
+  evidenceRows,
+  headRows,
+  noteLines,
+  otherRows,
+  type PlanReport,
+  placeOf,
+  valueRows,
+  verdictOf,
+} from './plan-parts.ts';
 import { stepOf } from './steps.ts';
 
 /** The whole plan: verdict, head, reasons, working, evidence, diffs, steps, and what stands against it. */
@@ -19,7 +28,7 @@ export function planText(report: PlanReport, view: View): string {
     ...section(p.bold('why'), bullets(plan.sizing.reasons.slice(1))),
     ...section(p.bold('evidence'), columns(safe(evidenceRows(report)))),
     ...section(p.bold('working'), working(plan)),
-    ...section(p.bold('other strategies'), others(plan)),
+    ...section(p.bold('other strategies'), columns(safe(otherRows(plan)))),
     ...changes(plan, p),
     ...section(p.bold(p.red('refused')), refusals(plan)),
     ...section(p.bold(p.yellow('unknown')), unknowns(plan)),
@@ -66,17 +75,6 @@ function head(report: PlanReport): string[] {
 
 function working(plan: Plan): string[] {
   return columns(safe(plan.sizing.working.map((one) => [one.name, grouped(one.value), one.how])), [1]);
-}
-
-function others(plan: Plan): string[] {
-  return columns(
-    safe(
-      plan.strategy.others.map(({ strategy, cost, blockedBy }) => [
-        strategy,
-        blockedBy.length === 0 ? cost : `${cost}; blocked by ${blockedBy.join('; ')}`,
-      ]),
-    ),
-  );
 }
 
 function changes(plan: Plan, p: Paint): string[] {

@@ -92,6 +92,29 @@ describe('used wrongly', () => {
     expect(error.hint).toMatch(hint);
   });
 
+  test.each([
+    ['--max', '9007199254740993'],
+    ['--max', '0'],
+    ['--hashsize', '10x'],
+    ['--ratio', '1.5'],
+    ['--headroom', '0'],
+    ['--peak', ''],
+    ['--memory-limit', '512'],
+    ['--timeout', 'nosuch=1'],
+  ])('the parser of %s is in place: %j', async (flag, value) => {
+    for (const name of ['plan', 'apply']) {
+      const error = await wrong([name, flag, value]);
+      expect(error.exit).toBe('usage');
+      expect(error.message.startsWith(flag)).toBe(true);
+    }
+  });
+
+  test('one timeout with two values', async () => {
+    expect((await wrong(['plan', '--timeout', 'udp=1', '--timeout', 'udp=2'])).message).toMatch(
+      /contradicts 1 seconds/,
+    );
+  });
+
   test.each(['plan', 'apply'])('%s takes no number that is not one', async (name) => {
     const error = await wrong([name, '--max', '1e6']);
     expect(error.exit).toBe('usage');

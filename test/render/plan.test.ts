@@ -17,7 +17,7 @@ const nothing = { ...plan, actions: [], sizing: { ...plan.sizing, verdict: 'noth
 
 describe('text', () => {
   test('a plan with every part', async () => {
-    await expect(planText(report, PLAIN)).toMatchFileSnapshot('samples/plan.text');
+    await expect(planText(report, PLAIN)).toMatchFileSnapshot('../golden/by-hand.plan.0.text');
   });
 
   test('a refused one says so on its second line and where', () => {
@@ -116,7 +116,7 @@ describe('json', () => {
 });
 
 test('markdown: the same plan for a ticket', async () => {
-  await expect(planMarkdown({ ...report, plan: refused })).toMatchFileSnapshot('samples/plan.markdown');
+  await expect(planMarkdown({ ...report, plan: refused })).toMatchFileSnapshot('../golden/by-hand.plan.3.markdown');
 });
 
 test.each([
