@@ -25,13 +25,13 @@ export type Reverted = {
 
 /** Everything that somebody else changed since; empty when the change can be taken back. Reads only. */
 export async function conflictsOf(deps: ApplyDeps, lines: readonly JournalLine[]): Promise<OutcomeLine[]> {
-  const undo = undoOf(lines);
+  const undo = await undoHere(deps, lines);
   const found: OutcomeLine[] = [];
   for (const item of undo.files) {
     const now = await deps.host.readFile(item.path);
     if (undoStep(now, item.before, item.after) === 'conflict') found.push(conflict(item, now));
   }
-  if (await valuesAreOurs(deps, lines, undo)) return found;
+  if (undo.valuesAreOurs) return found;
   for (const item of undo.values) {
     const now = await readValue(deps.host, item.path);
     if (undoValue(item, now) === 'conflict') found.push(conflict(item, now));
@@ -39,16 +39,11 @@ export async function conflictsOf(deps: ApplyDeps, lines: readonly JournalLine[]
   return found;
 }
 
-/**
- * Whether every live value is for us to put back, whatever it is: a reload that stopped in the middle leaves the
- * kernel's own, and so does a boot over the half-written files of a change that was never finished.
- */
-async function valuesAreOurs(deps: ApplyDeps, lines: readonly JournalLine[], undo: Undo): Promise<boolean> {
-  if (undo.reload === 'begun') return true;
-  if (lines.some((line) => line.line === 'end' && line.outcome === 'applied')) return false;
+/** What is to be taken back, on this boot. */
+async function undoHere(deps: ApplyDeps, lines: readonly JournalLine[]): Promise<Undo> {
   const { bootId } = beginOf(lines).plan.host;
   const now = await readValue(deps.host, '/proc/sys/kernel/random/boot_id');
-  return typeof bootId === 'string' && now !== bootId;
+  return undoOf(lines, typeof bootId === 'string' && now !== bootId);
 }
 
 /**
@@ -56,8 +51,7 @@ async function valuesAreOurs(deps: ApplyDeps, lines: readonly JournalLine[], und
  * cannot be written; the others go on. `undo` lines are added where the journal can still be written.
  */
 export async function revert(deps: ApplyDeps, journal: Journal): Promise<Reverted> {
-  const undo = undoOf(journal.lines);
-  const force = await valuesAreOurs(deps, journal.lines, undo);
+  const undo = await undoHere(deps, journal.lines);
   const work: Work = { deps, journal, lines: [] };
   for (const item of undo.files) await attempt(work, item.path, item.seq, () => revertFile(deps, item));
   for (const item of undo.files) await clearLeftovers(work, item);
@@ -66,7 +60,7 @@ export async function revert(deps: ApplyDeps, journal: Journal): Promise<Reverte
   if (undo.reload === 'begun') await recover(work);
   const max = undo.values.find((item) => item.path === MAX_PATH);
   for (const item of await inSafeOrder(deps.host, undo.values)) {
-    await attempt(work, item.path, item.seq, () => revertValue(deps.host, item, force, max));
+    await attempt(work, item.path, item.seq, () => revertValue(deps.host, item, undo.valuesAreOurs, max));
   }
   const { lines } = work;
   return {

@@ -2,7 +2,7 @@
 import type { Action, JournalLine } from '../model.ts';
 import { HASHSIZE_PATH } from '../own.ts';
 import type { OutcomeLine } from './outcome.ts';
-import { isValue, targetValues } from './values.ts';
+import { isBuckets, isValue, targetValues } from './values.ts';
 
 /** What an intend line keeps of a file besides its text. */
 export type FileRecord = {
@@ -37,6 +37,11 @@ export type Undo = {
   readonly refreshes: readonly Extract<Action, { do: 'refresh' }>[];
   /** `begun`: stopped anywhere in the middle; module, units and rules may be in any state */
   readonly reload: 'none' | 'begun' | 'finished';
+  /**
+   * Every live value is for us to put back, whatever it is: a reload that stopped in the middle leaves the kernel's own,
+   * and so does a boot over the half-written files of a change that was never finished.
+   */
+  readonly valuesAreOurs: boolean;
 };
 
 export type Step = 'already' | 'restore' | 'conflict';
@@ -69,8 +74,11 @@ export function conflict({ path, before, after }: FileItem | ValueItem, now: str
   return { kind: 'conflict', item: path, text, values: { before, after, now } };
 }
 
-/** Everything that was intended, whether or not it came to be done. */
-export function undoOf(lines: readonly JournalLine[]): Undo {
+/**
+ * Everything that was intended, whether or not it came to be done.
+ * @param rebooted the machine has started again since: over half-written files it took values that no step had set yet
+ */
+export function undoOf(lines: readonly JournalLine[], rebooted: boolean): Undo {
   const intended = lines.filter((line) => line.line === 'intend');
   const finished = new Set(lines.filter((line) => line.line === 'done').map((line) => line.seq));
   const failed = new Set(lines.filter((line) => line.line === 'failed').map((line) => line.seq));
@@ -78,16 +86,22 @@ export function undoOf(lines: readonly JournalLine[]): Undo {
   const reloads = intended.filter((line) => line.action.do === 'reload');
   const wanted = begin?.plan.actions.filter((action) => action.do === 'reload').length ?? 0;
   const done = reloads.filter((line) => finished.has(line.seq)).length;
+  const reload = reloads.length === 0 ? 'none' : done === wanted ? 'finished' : 'begun';
+  const applied = lines.some((line) => line.line === 'end' && line.outcome === 'applied');
+  const cut = rebooted && !applied;
+  const files = intended.flatMap(({ seq, action, record }) => fileItem(seq, action, record)).reverse();
+  const set = intended.flatMap(({ seq, action }) => valueItem(seq, action, failed.has(seq))).reverse();
+  const since = reloads[0]?.seq ?? (cut ? files.at(-1)?.seq : undefined);
   return {
-    files: intended.flatMap(({ seq, action, record }) => fileItem(seq, action, record)).reverse(),
-    values: [
-      ...intended.flatMap(({ seq, action }) => valueItem(seq, action, failed.has(seq))),
-      ...reloadItems(reloads[0]?.seq, begin),
-    ].reverse(),
+    files,
+    values: [...set, ...promised(since, begin).filter((item) => !set.some((each) => sameKey(each.path, item.path)))],
     refreshes: intended.map(({ action }) => action).filter((action) => action.do === 'refresh'),
-    reload: reloads.length === 0 ? 'none' : done === wanted ? 'finished' : 'begun',
+    reload,
+    valuesAreOurs: reload === 'begun' || cut,
   };
 }
+
+const sameKey = (a: string, b: string): boolean => a === b || (isBuckets(a) && isBuckets(b));
 
 function fileItem(seq: number, action: Action, record: unknown): FileItem[] {
   if (action.do !== 'write-file') return [];
@@ -105,8 +119,8 @@ function valueItem(seq: number, action: Action, ours: boolean): ValueItem[] {
   return [{ seq, path: action.path, before: action.before, after: action.after, ours }];
 }
 
-/** A load sets what the change promises without a set-value step: those go back by their recorded values. */
-function reloadItems(seq: number | undefined, begin: Extract<JournalLine, { line: 'begin' }> | undefined): ValueItem[] {
+/** A load or a boot sets what the change promises without a step for it: those go back by their recorded values. */
+function promised(seq: number | undefined, begin: Extract<JournalLine, { line: 'begin' }> | undefined): ValueItem[] {
   if (seq === undefined || begin === undefined) return [];
   const { live, plan } = begin;
   return Object.entries(targetValues(plan.sizing.targets, HASHSIZE_PATH in live)).flatMap(([path, after]) => {
