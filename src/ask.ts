@@ -1,5 +1,7 @@
 /** Questions to a person on a terminal; inquirer is loaded when there is one to ask. */
 
+import { escapeLine } from './render/escape.ts';
+
 export type Question<T extends string> = {
   readonly message: string;
   readonly choices: readonly { readonly value: T; readonly name: string }[];
@@ -14,10 +16,12 @@ export function askOn(input: NodeJS.ReadStream, output: NodeJS.WriteStream): Ask
   return async <T extends string>(question: Question<T>): Promise<T> => {
     const { default: inquirer } = await import('inquirer');
     const prompt = inquirer.createPromptModule({ input, output });
-    const { message, choices, fallback } = question;
+    const message = escapeLine(question.message);
+    const choices = question.choices.map(({ value, name }) => ({ value, name: escapeLine(name) }));
+    const { fallback } = question;
     try {
       const answers = await prompt([
-        { type: 'select', name: 'answer', message, choices: [...choices], default: fallback, loop: false },
+        { type: 'select', name: 'answer', message, choices, default: fallback, loop: false },
       ]);
       return choices.find(({ value }) => value === answers.answer)?.value ?? fallback;
     } catch (error) {

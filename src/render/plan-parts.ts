@@ -59,17 +59,20 @@ export function valueRows({ plan, facts }: PlanReport): [string, string, string]
     digits(facts.table.values[key] ?? 'absent'),
     digits(value),
   ]);
+  const none = facts.module.state === 'absent' ? 'not loaded' : 'unknown';
+  // No number can be planned from nothing: 0 is then the absence of one, not a target.
+  const blind = !isKnown(present.max) && targets.max === 0;
   return [
-    ['max', tableNumber(present.max, 'no limit'), tableNumber(targets.max, 'no limit')],
-    ['buckets', tableNumber(present.buckets), tableNumber(targets.buckets)],
-    ['flows', tableNumber(present.count), ''],
+    ['max', tableNumber(present.max, none, 'no limit'), blind ? 'unknown' : tableNumber(targets.max, none, 'no limit')],
+    ['buckets', tableNumber(present.buckets, none), targets.buckets === 0 ? 'unknown' : grouped(targets.buckets)],
+    ['flows', tableNumber(present.count, none), ''],
     ...more,
   ];
 }
 
-/** A number with its thousands separated, or `unknown`. */
-function tableNumber(value: Maybe<number>, zero = '0'): string {
-  if (!isKnown(value)) return 'unknown';
+/** A number with its thousands separated, or the word for one that is not there. */
+function tableNumber(value: Maybe<number>, none: string, zero = '0'): string {
+  if (!isKnown(value)) return none;
   return value === 0 ? zero : grouped(value);
 }
 
@@ -78,9 +81,10 @@ function digits(text: string): string {
 }
 
 function memoryLine(plan: Plan): string {
-  const { memory } = plan.sizing;
+  const { memory, targets } = plan.sizing;
+  if (targets.max === 0) return 'no figure: without a max there is no full table';
   const limit = `${memory.overLimit ? 'over the limit of' : 'limit'} ${bytes(memory.limit)}`;
-  const parts = `${bytes(memory.hash)} of buckets, ${memory.perFlow} B a flow (${memory.perFlowHow})`;
+  const parts = `${bytes(memory.hash)} of buckets, ${memory.perFlow} B a flow`;
   return `${bytes(memory.whenFull)} when the table is full (${percent(memory.share)} of the memory, ${limit}): ${parts}`;
 }
 

@@ -3,7 +3,7 @@ import { isEmpty, type Plan } from '../model.ts';
 import { planDiffs } from './diff.ts';
 import { escapeLine } from './escape.ts';
 import { columns, section, wrap } from './lines.ts';
-import { grouped } from './numbers.ts';
+import { grouped, plural } from './numbers.ts';
 import { type Paint, paint, type View } from './paint.ts';
 import {
   evidenceRows,
@@ -38,9 +38,11 @@ export function planText(report: PlanReport, view: View): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** Only the verdict and the head, for the moment before a question. */
+/** The verdict, the head and a line for each step, for the moment before a question. */
 export function planSummary(report: PlanReport, view: View): string {
-  return `${[...verdictLines(report.plan, paint(view)), '', ...head(report)].join('\n')}\n`;
+  const p = paint(view);
+  const steps = columns(report.plan.actions.map(stepOf).map(({ verb, object }) => [verb, escapeLine(object)]));
+  return `${[...verdictLines(report.plan, p), '', ...head(report), ...section(p.bold('steps'), steps)].join('\n')}\n`;
 }
 
 /** Only the diffs and the steps. */
@@ -54,14 +56,9 @@ function verdictLines(plan: Plan, p: Paint): string[] {
   const { word, reason } = verdictOf(plan);
   const [first = '', ...rest] = wrap(escapeLine(reason), `${word}: `, '  ');
   const coloured = p.bold(p[VERDICT_COLOUR[plan.sizing.verdict]](`${word}:`)) + first.slice(word.length + 1);
-  const many = plan.refusals.length;
-  const refused = many === 0 ? [] : [`${p.bold(p.red('refused:'))} ${refusedBecause(many)}`];
+  const because = `${plural(plan.refusals.length, 'reason')}, see "refused" below; apply would touch nothing and exit with 3`;
+  const refused = plan.refusals.length === 0 ? [] : [`${p.bold(p.red('refused:'))} ${because}`];
   return [coloured, ...rest, ...refused];
-}
-
-function refusedBecause(many: number): string {
-  const what = many === 1 ? 'one thing stands' : `${grouped(many)} things stand`;
-  return `apply would touch nothing and exit with 3, because ${what} against it (see "refused" below)`;
 }
 
 function head(report: PlanReport): string[] {

@@ -11,7 +11,7 @@ export function stepOf(action: Action): StepLine {
     case 'write-file':
       return { verb: fileVerb(action), object: action.path, why: action.why };
     case 'set-value':
-      return { verb: 'set', object: `${action.name} = ${action.after}, at ${action.path}`, why: action.why };
+      return { verb: 'set', object: `${action.name} = ${action.after}${place(action)}`, why: action.why };
     case 'refresh':
       return { verb: 'run', object: commandLine(action.command), why: action.why };
     case 'reload':
@@ -29,6 +29,11 @@ export function commandLine(command: HostCommand): string {
 function fileVerb(action: Extract<Action, { do: 'write-file' }>): string {
   if (action.after === undefined) return 'remove';
   return action.before === undefined ? 'create' : 'edit';
+}
+
+/** A sysctl key says where it is; anything else is told. */
+function place({ name, path }: Extract<Action, { do: 'set-value' }>): string {
+  return path === `/proc/sys/${name.replaceAll('.', '/')}` ? '' : `, at ${path}`;
 }
 
 function reloadLine(step: ReloadStep): Omit<StepLine, 'why'> {

@@ -17,7 +17,7 @@ beforeAll(async () => {
         import { askOn } from './src/ask.ts';
         const answer = await askOn(process.stdin, process.stderr)({
           message: 'Make this change?',
-          choices: [{ value: 'apply', name: 'apply' }, { value: 'diff', name: 'show' }, { value: 'cancel', name: 'cancel' }],
+          choices: [{ value: 'apply', name: 'apply' }, { value: 'diff', name: 'show \\x1b[2J' }, { value: 'cancel', name: 'cancel' }],
           fallback: 'cancel',
         });
         process.stdout.write('answer=' + answer + ';');`,
@@ -57,6 +57,7 @@ test.each([
 ])('%s', async (_, keys, answer) => {
   const { shown, code } = await typed(keys);
   expect(shown).toContain(`answer=${answer};`);
+  expect(shown).toContain('show \\e[2J');
   expect(shown).not.toMatch(/Error|at .*\.mjs/);
   expect(code).toBe(0);
 });

@@ -57,7 +57,12 @@ describe('text', () => {
 
   test('the summary and the changes are parts of the whole', () => {
     const whole = planText(report, PLAIN);
-    expect(whole.startsWith(planSummary(report, PLAIN))).toBe(true);
+    const [head = '', steps] = planSummary(report, PLAIN).split('\nsteps\n');
+    expect(whole.startsWith(head)).toBe(true);
+    expect(steps?.split('\n').slice(0, 2)).toEqual([
+      '  edit    /etc/modprobe.d/nf_conntrack.conf',
+      '  create  /etc/sysctl.d/90-ctfix-conntrack.conf',
+    ]);
     expect(whole).toContain(planChanges(plan, PLAIN));
   });
 
@@ -161,6 +166,7 @@ describe('whatever the host says', () => {
       fc.property(spoiled, (one) => {
         expect(leftControls(planText(one, PLAIN))).toEqual([]);
         expect(leftControls(planText(one, COLOURED))).toEqual([]);
+        expect(leftControls(planSummary(one, PLAIN))).toEqual([]);
         expect(planText(one, PLAIN)).not.toContain('\x1b');
         expect(leftControls(planMarkdown(one))).toEqual([]);
         expect(leftControls(json(one.plan))).toEqual([]);
