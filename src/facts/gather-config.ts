@@ -66,10 +66,13 @@ async function dropIns(look: Look, family: string, suffix = '.conf'): Promise<re
   );
   return Promise.all(
     precedence(listings, suffix).map(async (file) => {
-      const before = look.problems.length;
       const text = await look.text(file.path);
       if (text !== undefined) return { ...file, text };
-      const nothing = file.target !== undefined && look.problems.length === before;
+      // Debian links modules-load.d/modules.conf to /etc/modules, whether or not that exists.
+      const nothing =
+        file.target !== undefined &&
+        file.target !== '/etc/modules' &&
+        !look.problems.some((each) => each.file === file.path);
       if (nothing) look.problems.push({ file: file.path, what: `a link to ${file.target}, which does not exist` });
       return file;
     }),

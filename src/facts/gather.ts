@@ -38,8 +38,8 @@ import { UFW_CONF, ufwEnabled } from './ufw.ts';
  * Child processes, each only where no file says the same:
  * - `uname -m` on kernels before 6.1 (no /proc/sys/kernel/arch)
  * - `getconf PAGESIZE` on architectures with several page sizes
- * - `systemctl show`, one call, where systemd runs and a firewall's unit is installed; a second one where other units
- *   would follow its stop
+ * - `systemctl show`, one call, where systemd runs and a firewall's unit is installed; a second one where others would
+ *   follow the stop of an active one
  * - `journalctl -k` where /dev/kmsg is closed to us or has lost its beginning
  *
  * @param host the host; below another root (`sysroot`) live values are unknown, memory is 0 and the kernel '' unless
@@ -203,7 +203,8 @@ async function askSystemd(look: Look, units: readonly string[]) {
   const answer = await look.host.run(showArgv(units, OWNER_PROPERTIES));
   if (answer.code !== 0) return `systemctl show ended with code ${answer.code}`;
   const shown = parseShow(answer.stdout);
-  const followers = [...new Set([...shown.values()].flatMap(follows))];
+  const stoppable = [...shown.values()].filter((unit) => unitState(unit.ActiveState) === 'active');
+  const followers = [...new Set(stoppable.flatMap(follows))];
   if (followers.length === 0) return { shown, activeFollowers: new Set<string>() };
   const states = parseShow((await look.host.run(showArgv(followers, STATE_PROPERTIES))).stdout);
   const active = followers.filter((unit) => unitState(states.get(unit)?.ActiveState) === 'active');

@@ -1,5 +1,6 @@
 /** What of a text facts look at: a recorded host holds that and no more. Pure. */
-import { isOwnerProcess } from './firewalls.ts';
+import { installedUnits, isOwnerProcess, UNIT_DIRS } from './firewalls.ts';
+import { parseUdev } from './hooks.ts';
 import { linesOf } from './sysctl-files.ts';
 
 /** By path: the lines that matter. */
@@ -10,11 +11,10 @@ const LINES: readonly { readonly path: RegExp; readonly keep: RegExp }[] = [
   { path: /^journalctl /, keep: /_conntrack: table full/ },
 ];
 
-/** By path: files that matter only when they have such a text; others are kept empty, for their place in the order. */
+/** By path: files that matter only when they have such a text. */
 const WHOLE: readonly { readonly path: RegExp; readonly mention: RegExp }[] = [
   { path: /\/sysctl\.d\/|\/sysctl\.conf$/, mention: /conntrack|netfilter|[*?[]/ },
   { path: /\/(modprobe|modules-load)\.d\/|^\/etc\/modules$/, mention: /conntrack/ },
-  { path: /\/udev\/rules\.d\//, mention: /sysctl/ },
 ];
 
 /**
@@ -24,18 +24,38 @@ const WHOLE: readonly { readonly path: RegExp; readonly mention: RegExp }[] = [
  */
 export function thin(name: string, text: string): string | undefined {
   if (/^\/proc\/\d+\/comm$/.test(name)) return isOwnerProcess(text.trim()) ? text : undefined;
-  if (name === '/dev/kmsg') return filter(text, (line, index) => index === 0 || /_conntrack: table full/.test(line));
+  if (name === '/dev/kmsg') return kmsg(text);
+  if (name === '/proc/version') return text.replace(/ \([^()\s]+@[^()\s]+\)/, '');
+  if (/\/udev\/rules\.d\//.test(name)) return parseUdev(name, text).length > 0 ? text : undefined;
   if (name === '/proc/mounts') return mounts(text);
   if (name === '/proc/modules') return text.replace(/ 0x[0-9a-f]+( \([A-Z]+\))?$/gm, ' 0x0$1');
   if (name === '/proc/cmdline') return `${(text.match(/\S*nf[-_]conntrack\S*/g) ?? []).join(' ')}\n`;
   const lines = LINES.find(({ path }) => path.test(name));
   if (lines !== undefined) return filter(text, (line) => lines.keep.test(line));
   const whole = WHOLE.find(({ path }) => path.test(name));
-  return whole === undefined || whole.mention.test(text) ? text : '';
+  return whole === undefined || whole.mention.test(text) ? text : undefined;
 }
 
-function filter(text: string, keep: (line: string, index: number) => boolean): string {
+function filter(text: string, keep: (line: string) => boolean): string {
   return linesOf(text).filter(keep).join('');
+}
+
+/** The first record, whose number tells whether the log has lost its beginning, and the lines about a full table. */
+function kmsg(text: string): string {
+  const first = linesOf(text)[0]?.replace(/;.*/, ';') ?? '';
+  return first + filter(text, (line) => /_conntrack: table full/.test(line));
+}
+
+/**
+ * The names in a directory that facts look for.
+ * @param dir path of the directory
+ * @param names what is in it
+ */
+export function thinNames(dir: string, names: readonly string[]): readonly string[] {
+  const units: readonly string[] = UNIT_DIRS;
+  if (units.includes(dir)) return installedUnits(names);
+  if (dir === '/proc') return names.filter((name) => /^\d+$/.test(name));
+  return dir === '/proc/sys/net/netfilter' ? names.filter((name) => name.startsWith('nf_conntrack_')) : names;
 }
 
 /** The mounts of /, /proc and /sys, without the devices' names. */

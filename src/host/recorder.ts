@@ -3,13 +3,18 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { type FileStat, HostError, type ReadHost, type RunResult } from './host.ts';
 import { COMMANDS_FILE, HOST_FILE, type Recording } from './recorded.ts';
 
-/** What of a text is worth keeping: `name` is a path or the words of a command; undefined leaves the thing out. */
-export type Thin = (name: string, text: string) => string | undefined;
+/** What is worth keeping. */
+export type Thin = {
+  /** of a text; `name` is a path or the words of a command; undefined leaves the thing out */
+  text(name: string, text: string): string | undefined;
+  /** of the names in a directory */
+  names(dir: string, names: readonly string[]): readonly string[];
+};
 
 /**
  * A host that notes what is read through it.
  * @param inner the host that answers
- * @param thin takes out of each text what facts do not look at
+ * @param thin takes out what facts do not look at
  * @returns the host to gather from, and `files`, which gives the recording's files afterwards: relative path → text,
  *   for the caller to write
  */
@@ -68,20 +73,32 @@ function written(
   const files: Record<string, string> = {};
   const dropped = new Set<string>();
   for (const [path, text] of noted.files) {
-    const kept = thin(path, text);
+    const kept = thin.text(path, text);
     if (kept === undefined) dropped.add(path);
     else files[`root${path}`] = isFixed(path) ? kept : scrub(kept);
   }
   const commands = [...noted.commands].map(([words, result]): [string, RunResult] => {
-    const stdout = scrub(thin(words, result.stdout) ?? '');
+    const stdout = scrub(thin.text(words, result.stdout) ?? '');
     return [words, { code: result.code, stdout, stderr: scrub(result.stderr) }];
   });
-  const dirs = [...noted.dirs]
-    .filter(([, names]) => names.length > 0)
-    .map(([path, names]) => [path, keptNames(path, names, dropped)]);
+  const known = new Set(
+    [noted.links, noted.stats]
+      .flatMap((map) => [...map.keys()])
+      .concat(Object.keys(files).map((name) => name.slice(4))),
+  );
+  const dirs = [...noted.dirs].flatMap(([path, names]) => {
+    const kept = thin
+      .names(path, names)
+      .filter(
+        (name) =>
+          !known.has(`${path}/${name}`) &&
+          ![`${path}/${name}`, `${path}/${name}/comm`].some((each) => dropped.has(each)),
+      );
+    return kept.length > 0 ? [[path, kept]] : [];
+  });
   const host = {
     root,
-    links: Object.fromEntries(noted.links),
+    links: Object.fromEntries([...noted.links].filter(([path]) => !dropped.has(path))),
     dirs: Object.fromEntries(dirs),
     stats: Object.fromEntries(
       [...noted.stats].map(([path, { kind, mode, uid, gid, inode }]) => [path, { kind, mode, uid, gid, inode }]),
@@ -97,11 +114,6 @@ function written(
 /** Names of the distribution and of the kernel stay: a host that is called `debian` must not lose its os-release. */
 function isFixed(path: string): boolean {
   return /^\/(proc|sys)\/|\/os-release$/.test(path) && path !== '/proc/cmdline';
-}
-
-/** /proc is full of process numbers that nobody looked into: only what led to a kept file is listed. */
-function keptNames(path: string, names: readonly string[], dropped: ReadonlySet<string>): readonly string[] {
-  return path === '/proc' ? names.filter((name) => /^\d+$/.test(name) && !dropped.has(`/proc/${name}/comm`)) : names;
 }
 
 function json(value: unknown): string {
