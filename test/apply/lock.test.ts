@@ -1,0 +1,156 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { describe, expect, test } from 'vitest';
+import { takeLock } from '../../src/apply/lock.ts';
+import { memoryHost } from '../support/memory-host.ts';
+import { program } from '../support/program.ts';
+import { tree } from '../support/tree.ts';
+
+const NOW = new Date('2026-11-24T05:45:12Z');
+
+describe('takeLock', () => {
+  test('is there for one, and gone without a trace afterwards', async () => {
+    const dir = tree();
+    const { host } = memoryHost();
+    const lock = await takeLock(dir, host, NOW);
+    await expect(takeLock(dir, host, NOW)).rejects.toMatchObject({
+      exit: 'refused',
+      message: 'another ctfix is at work here: process 100, since 2026-11-24T05:45:12.000Z',
+    });
+    lock.release();
+    expect(readdirSync(dir)).toEqual([]);
+    (await takeLock(dir, host, NOW)).release();
+  });
+
+  test.each([
+    ['the process is gone', (memory: ReturnType<typeof memoryHost>) => memory.restart()],
+    ['the machine has started again', (memory: ReturnType<typeof memoryHost>) => memory.boot({ pid: 100 })],
+    [
+      'the pid belongs to a younger process',
+      (memory: ReturnType<typeof memoryHost>) => {
+        memory.restart();
+        memory.files.set('/proc/100/stat', {
+          text: '100 (other) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 999 0',
+          mode: 0o444,
+        });
+      },
+    ],
+    [
+      'the process is a zombie',
+      (memory: ReturnType<typeof memoryHost>) => {
+        memory.restart();
+        memory.files.set('/proc/100/stat', {
+          text: '100 (ct) fix) Z 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 10077 0',
+          mode: 0o444,
+        });
+      },
+    ],
+  ])('a holder that does not run any more holds nothing: %s', async (_, pass) => {
+    const dir = tree();
+    const memory = memoryHost();
+    await takeLock(dir, memory.host, NOW);
+    pass(memory);
+    const lock = await takeLock(dir, memory.host, NOW);
+    lock.release();
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  test.each(['', 'x', '{"pid":1}', '{"pid":"1","start":"","boot":"","since":"","nonce":"../../x"}', 'null'])(
+    'a lock file that says %j is nobody’s',
+    async (text) => {
+      const dir = tree({ lock: text });
+      (await takeLock(dir, memoryHost().host, NOW)).release();
+      expect(readdirSync(dir)).toEqual([]);
+    },
+  );
+
+  test('the holder before died while it took over from a dead one', async () => {
+    const dir = tree();
+    const memory = memoryHost();
+    const owner = async () => {
+      const before = readdirSync(dir);
+      await takeLock(dir, memory.host, NOW);
+      expect(before).toEqual([]);
+      return readFileSync(join(dir, 'lock'), 'utf8');
+    };
+    const first = await owner();
+    const { nonce } = JSON.parse(first);
+    writeFileSync(join(dir, `lock.${nonce}`), JSON.stringify({ ...JSON.parse(first), nonce: 'abcd' }));
+    writeFileSync(join(dir, 'lock-0123.tmp'), first);
+    memory.restart();
+    (await takeLock(dir, memory.host, NOW)).release();
+    expect(readdirSync(dir)).toEqual([]);
+  });
+});
+
+/** Takes the lock again and again; in it, writes its name into a file, which must be there still a moment later. */
+const WORKER = `
+  import { readFileSync, writeFileSync } from 'node:fs';
+  import { takeLock } from './src/apply/lock.ts';
+  import { localHost } from './src/host/local.ts';
+  const [dir, proof] = process.argv.slice(2);
+  const host = localHost();
+  let held = 0;
+  process.stdout.write('ready\\n');
+  const end = Date.now() + 120_000;
+  while (Date.now() < end) {
+    let lock;
+    try {
+      lock = await takeLock(dir, host, new Date());
+    } catch (error) {
+      if (error.exit === 'refused') continue;
+      console.log('ERROR ' + error.stack.replaceAll('\\n', ' '));
+      break;
+    }
+    writeFileSync(proof, String(process.pid));
+    for (const until = Date.now() + 2; Date.now() < until; );
+    if (readFileSync(proof, 'utf8') !== String(process.pid)) console.log('TWO AT ONCE');
+    process.stdout.write('held ' + ++held + '\\n');
+    lock.release();
+  }`;
+
+async function until(done: () => boolean): Promise<void> {
+  while (!done()) await new Promise((resolve) => setTimeout(resolve, 2));
+}
+
+describe('real processes', () => {
+  test('kill -9 of the holder, again and again, with others waiting: exactly one goes on each time', async () => {
+    const path = program(WORKER);
+    const dir = mkdtempSync(join('/dev/shm', 'ctfix-lock-'));
+    const state = join(dir, 'state');
+    mkdirSync(state);
+    const bad: string[] = [];
+    let taken = 0;
+    const start = () => {
+      const child = spawn(process.execPath, [path, state, join(dir, 'proof')], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        if (line.startsWith('held')) taken++;
+        else if (line !== 'ready') bad.push(line);
+      });
+      return child;
+    };
+    const children = [start(), start(), start()];
+    for (let round = 0; round < 25; round++) {
+      const before = taken;
+      await until(() => taken > before + 3 || bad.length > 0);
+      const victim = children[round % children.length];
+      victim?.kill('SIGSTOP');
+      // Stopped, it may hold the lock or be anywhere on the way to it; then it dies there.
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      const gone = victim && once(victim, 'exit');
+      victim?.kill('SIGKILL');
+      await gone;
+      children[round % children.length] = start();
+    }
+    const before = taken;
+    await until(() => taken > before + 10 || bad.length > 0);
+    for (const child of children) child.kill('SIGKILL');
+    expect(bad).toEqual([]);
+    expect(taken).toBeGreaterThan(100);
+  }, 120_000);
+});
