@@ -232,6 +232,11 @@ export type ConfigFacts = {
   readonly systemdSysctl: readonly SysctlLine[];
   /** the same in procps `sysctl --system` order: /etc/sysctl.conf once more at the end */
   readonly procpsSysctl: readonly SysctlLine[];
+  /**
+   * Lines without a value (`-key`): systemd-sysctl takes back every line of that key before them, whatever its file;
+   * those lines are left out of `systemdSysctl`. `value` is ''.
+   */
+  readonly exclusions?: readonly SysctlLine[];
   /** lines of ufw's IPT_SYSCTL file, applied whenever ufw starts */
   readonly ufwSysctl: readonly SysctlLine[];
   /** directives about nf_conntrack in modprobe's order: options are concatenated, the last value wins */
