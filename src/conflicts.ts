@@ -9,7 +9,7 @@
 import { withRepairedHashsize, withValue } from './drop-ins.ts';
 import { compareBytes } from './facts/dropins.ts';
 import type { Facts, Refusal, SysctlLine } from './model.ts';
-import { ufwStarts } from './nextboot.ts';
+import { isAlias, ufwStarts } from './nextboot.ts';
 import { OWN, placeOf } from './own.ts';
 
 /** A line that would win, and the value that it should have. */
@@ -53,23 +53,42 @@ export function winners({ config }: Facts, key: string): (SysctlLine | undefined
   return [config.systemdSysctl, config.procpsSysctl].map((lines) => lines.findLast((line) => line.key === key));
 }
 
-/** Every line that would win over ours with another value, for each of the two loaders, ufw and tuned. */
-export function sysctlClashes(facts: Facts, { key, value, wants }: Wanted): Clash[] {
-  const { systemdSysctl, procpsSysctl, ufwSysctl, tuned } = facts.config;
-  const last = (lines: readonly SysctlLine[], later: (line: SysctlLine) => boolean) =>
-    lines.findLast((line) => line.key === key && line.file !== OWN.sysctl && !isPattern(line) && later(line));
-  const byName = (line: SysctlLine) => comesLater(line.file, OWN.sysctl);
-  const found: [SysctlLine | undefined, string, string][] = [
-    [last(systemdSysctl, byName), 'later-sysctl', 'systemd-sysctl reads it after ours'],
-    [last(procpsSysctl, byName), 'later-sysctl', '`sysctl --system` reads it after ours'],
-    [ufwStarts(facts) ? last(ufwSysctl, () => true) : undefined, 'ufw-sysctl', 'ufw applies it whenever it starts'],
-    [last(tuned, () => true), 'tuned-profile', 'tuned applies it whenever it starts'],
+/**
+ * The lines of sysctl files that would win over ours with another value, for each of the two loaders: not only the last
+ * one, so that the next one does not win when that is put right. systemd-sysctl writes the two spellings of max in the
+ * order of their last change (sysctl.c), so with both of them any later line can win.
+ */
+export function fileClashes({ config }: Facts, { key, value, wants }: Wanted): Clash[] {
+  const loaders: [readonly SysctlLine[], string][] = [
+    [config.systemdSysctl, 'systemd-sysctl reads it after ours'],
+    [config.procpsSysctl, '`sysctl --system` reads it after ours'],
   ];
-  return found.flatMap(([line, code, how]): Clash[] => {
-    if (line === undefined || wants(line.value)) return [];
-    const what = `${key} = ${line.value} would win over ${value}: ${how}`;
-    return [{ code, file: line.file, line: line.line, what, wanted: value, setting: `the value to ${value}` }];
+  return loaders.flatMap(([lines, how]) => {
+    const named = lines.filter((line) => line.key === key && !isPattern(line));
+    const later = named.filter(({ file }) => file !== OWN.sysctl && comesLater(file, OWN.sysctl));
+    const last = later.at(-1);
+    const mixed = named.some(isAlias);
+    if (last === undefined || (wants(last.value) && !mixed)) return [];
+    return later.filter((line) => !wants(line.value)).map((line) => clash('later-sysctl', line, value, how));
   });
+}
+
+/** Programs that write the key when they start, with another value: ufw and tuned. */
+export function ownerClashes(facts: Facts, { key, value, wants }: Wanted): Clash[] {
+  const { ufwSysctl, tuned } = facts.config;
+  const owners: [readonly SysctlLine[], string, string][] = [
+    [ufwStarts(facts) ? ufwSysctl : [], 'ufw-sysctl', 'ufw applies it whenever it starts'],
+    [tuned, 'tuned-profile', 'tuned applies it whenever it starts'],
+  ];
+  return owners.flatMap(([lines, code, how]) => {
+    const line = lines.findLast((each) => each.key === key);
+    return line === undefined || wants(line.value) ? [] : [clash(code, line, value, how)];
+  });
+}
+
+function clash(code: string, { file, line, key, value }: SysctlLine, wanted: string, how: string): Clash {
+  const what = `${key} = ${value} would win over ${wanted}: ${how}`;
+  return { code, file, line, what, wanted, setting: `the value to ${wanted}` };
 }
 
 /** The edits of the clashes where they are taken over, and a refusal for each one that is not or cannot be. */

@@ -57,10 +57,11 @@ function baseline(facts: Facts): Since {
   return { since: 'boot' };
 }
 
-/** Whether what a change of ours promised for max still holds: live, or for the next load where no module is loaded. */
-function inForce(facts: Facts, { targets }: ChangeRecord): boolean {
-  const max = known(facts.table.max) ?? nextBoot(facts).load.max?.value;
-  return max !== undefined && (max === 0 || (targets.max !== 0 && max >= targets.max));
+/** Whether what a change of ours promised for max still holds: live, or for the next load where only files were written. */
+function inForce(facts: Facts, { targets, strategy }: ChangeRecord): boolean {
+  const holds = (max: number | undefined) =>
+    max !== undefined && (max === 0 || (targets.max !== 0 && max >= targets.max));
+  return holds(known(facts.table.max)) || (strategy === 'persist' && holds(nextBoot(facts).load.max?.value));
 }
 
 function fromCount({ table }: Facts): string[] {

@@ -3,13 +3,14 @@
  * the module is loaded. They belong together: hashsize= makes the kernel set max to 8 times it, and a sysctl file that is
  * read before the module is there is lost without a word (sysctl.d(5)). What holds already is not written again. Pure.
  */
-import { type FileEdit, settle, sysctlClashes, type Wanted, winners } from './conflicts.ts';
+import { type FileEdit, fileClashes, ownerClashes, settle, type Wanted, winners } from './conflicts.ts';
 import { assignment, lineOf, withKeys } from './drop-ins.ts';
 import { bucketsKeyIsWritable, eventComesAfterKeys, roundBuckets } from './kernel.ts';
 import { type Facts, known, type PlanOptions, type Refusal, type Sizing } from './model.ts';
-import { isActive, type Moment, nextBoot, nextLine } from './nextboot.ts';
+import { isActive, type Moment, nextLine } from './nextboot.ts';
 import { BUCKETS_KEY, keyOf, MAX_KEY, OWN, placeOf } from './own.ts';
 import { type Files, modprobeFiles } from './plan-modprobe.ts';
+import { asItIs, isLess, presentOf } from './present.ts';
 import { fill, type Templates } from './template.ts';
 
 const MOMENTS: readonly Moment[] = ['boot', 'load'];
@@ -43,37 +44,43 @@ export function planFiles(facts: Facts, sizing: Sizing, options: PlanOptions, te
 }
 
 function needsOf(facts: Facts, { targets }: Sizing, options: PlanOptions): Needs {
-  const { boot, load } = nextBoot(facts);
+  const present = presentOf(facts);
+  const { boot, load } = present.next;
   const builtin = facts.module.state === 'builtin';
-  const live = { max: known(facts.table.max), buckets: known(facts.table.buckets) };
+  const now = asItIs(present);
   const table =
     options.max !== undefined ||
     options.hashsize !== undefined ||
-    (live.max ?? boot.max?.value) !== targets.max ||
-    (live.buckets ?? boot.buckets?.value) !== targets.buckets ||
-    boot.max?.value !== targets.max ||
-    (boot.buckets?.value ?? 0) < targets.buckets;
+    now.max !== targets.max ||
+    now.buckets !== targets.buckets ||
+    (boot.max !== undefined && isLess(boot.max.value, targets.max)) ||
+    (boot.buckets !== undefined && boot.buckets.value < targets.buckets);
   const holds = (name: 'max' | 'buckets') => boot[name]?.value === targets[name] && load[name]?.value === targets[name];
   const buckets = table && !holds('buckets');
   const option = buckets && !builtin;
   const max = table && (option || !holds('max'));
-  const byKey = buckets && bucketsKeyIsWritable(facts.machine.kernel) && (builtin || contested(facts));
+  const timeouts = Object.entries(targets.values).flatMap(([name, value]) => timeout(facts, name, Number(value)));
+  // A hook wakes every line that nothing has applied so far: those that say something else must not win by that.
+  const wakes = (max || timeouts.length > 0) && !builtin && facts.config.hooks.length === 0;
+  const byKey =
+    bucketsKeyIsWritable(facts.machine.kernel) &&
+    ((buckets && builtin) || (isSet(facts, BUCKETS_KEY) && (buckets || wakes)));
   return {
     table,
     option,
     keys: [
-      ...(max ? [exactly(MAX_KEY, targets.max)] : []),
+      ...(max || (wakes && isSet(facts, MAX_KEY)) ? [exactly(MAX_KEY, targets.max)] : []),
       ...(byKey ? [rounded(facts, targets.buckets)] : []),
-      ...Object.entries(targets.values).flatMap(([name, value]) => timeout(facts, name, Number(value))),
+      ...timeouts,
     ],
   };
 }
 
-/** Somebody sets the buckets by sysctl: the module's option alone would not last. */
-function contested({ config }: Facts): boolean {
+/** Whether somebody sets the key, applied or not. */
+function isSet({ config }: Facts, key: string): boolean {
   return [config.systemdSysctl, config.procpsSysctl, config.ufwSysctl, config.tuned]
     .flat()
-    .some(({ key }) => key === BUCKETS_KEY);
+    .some((line) => line.key === key);
 }
 
 function exactly(key: string, value: number): Wanted {
@@ -99,7 +106,8 @@ function sysctlFiles(facts: Facts, keys: readonly Wanted[], templates: Templates
   const right = (wanted: Wanted) =>
     winners(facts, wanted.key).every((line) => line !== undefined && wanted.wants(line.value));
   const written = keys.filter((wanted) => isOurs(wanted) || !right(wanted));
-  const clashes = keys.flatMap((wanted) => sysctlClashes(facts, wanted));
+  const files = keys.filter((wanted) => !right(wanted)).flatMap((wanted) => fileClashes(facts, wanted));
+  const clashes = [...files, ...keys.flatMap((wanted) => ownerClashes(facts, wanted))];
   const settled = settle(facts, clashes, takeOver);
   return {
     edits: [...ownEdit(before, written, templates), ...settled.edits],

@@ -38,12 +38,23 @@ export function presentOf(facts: Facts): Present {
   };
 }
 
-function presentMax(live: number | undefined, next: NextBoot): { max: number | undefined; maxHow: string } {
-  const asked: Held | undefined = next.asked.max;
-  const max = larger(live, asked?.value);
-  if (max !== undefined) return { max, maxHow: max === live ? 'live' : (asked?.why ?? '') };
-  const { load } = next;
-  return { max: load.max?.value, maxHow: load.max === undefined ? 'unknown' : `at the next load: ${load.max.why}` };
+/** Without a module the next load stands in for what is live, but for the 8 × hashsize that nobody asked for. */
+function presentMax(live: number | undefined, { asked, load }: NextBoot): { max: number | undefined; maxHow: string } {
+  const next: Held | undefined = asked.max === undefined || load.max?.by === 'kernel' ? load.max : undefined;
+  const max = larger(live ?? next?.value, asked.max?.value);
+  if (max === undefined) return { max, maxHow: 'unknown' };
+  if (max === live) return { max, maxHow: 'live' };
+  return { max, maxHow: max === asked.max?.value ? asked.max.why : `at the next load: ${next?.why ?? ''}` };
+}
+
+/** The table when nothing is planned for it. */
+export function asItIs({ live, max, working }: Present): { readonly max: number; readonly buckets: number } {
+  return { max: live.max ?? max ?? 0, buckets: live.buckets ?? working };
+}
+
+/** Fewer flows; 0 is no limit. */
+export function isLess(one: number, other: number): boolean {
+  return one !== 0 && (other === 0 || one < other);
 }
 
 /** The larger limit; 0 is no limit, larger than any. */

@@ -7,6 +7,7 @@ import { type Case, caseOf, longestRatio } from './demand.ts';
 import { bucketStep, roundBuckets } from './kernel.ts';
 import { billOf, bucketsWithin, maxWithin } from './memory.ts';
 import type { Facts, PlanOptions, Sizing } from './model.ts';
+import { asItIs } from './present.ts';
 import { judge } from './verdict.ts';
 import { workingOf } from './working.ts';
 
@@ -34,12 +35,14 @@ export function size(facts: Facts, options: PlanOptions): Sizing {
   const it = caseOf(facts, options);
   const numbers = numbersFor(it);
   const judged = judge(it, numbers, values);
-  const { live, max, working, count } = it.present;
-  const asIs = { max: live.max ?? max ?? 0, buckets: live.buckets ?? working };
-  const table = judged.verdict === 'nothing' ? asIs : { max: numbers.max, buckets: numbers.buckets };
-  const memory = billOf(it.prices, table, count, facts.machine.memTotalKiB * 1024);
+  const table = judged.table ? { max: numbers.max, buckets: numbers.buckets } : asItIs(it.present);
+  const memory = billOf(it.prices, table, it.present.count, facts.machine.memTotalKiB * 1024);
+  const { verdict, reasons, refusals, notes } = judged;
   return {
-    ...judged,
+    verdict,
+    reasons,
+    refusals,
+    notes,
     present: { max: facts.table.max, buckets: facts.table.buckets, count: facts.table.count },
     targets: { ...table, values },
     working: workingOf(it, { ...numbers, ...table }, memory),
@@ -68,7 +71,7 @@ function withBuckets(it: Case, max: number): Numbers {
   const grows = present.max === undefined ? max > 0 : present.max !== 0 && max > present.max;
   const tooFew = present.working > 0 && load / present.working > longestRatio(it);
   const wanted = Math.min(BUCKETS_LIMIT, roundBuckets(Math.ceil(load / ratio), facts.machine));
-  const computed = grows || tooFew ? Math.max(wanted, present.buckets) : present.working;
+  const computed = grows || tooFew ? Math.max(wanted, present.buckets) : present.buckets;
   const buckets = askedBuckets(it) ?? computed;
   return { max, buckets, load, grows, short: tooFew && buckets > present.working };
 }

@@ -5,30 +5,35 @@ import { billOf } from './memory.ts';
 import type { Refusal, Sizing, Verdict } from './model.ts';
 import { type Held, nextLine } from './nextboot.ts';
 import { keyOf } from './own.ts';
+import { isLess } from './present.ts';
 import { bytes, grouped } from './render/numbers.ts';
 import type { Numbers } from './sizing.ts';
 
-type Judged = Pick<Sizing, 'verdict' | 'reasons' | 'refusals' | 'notes'>;
+/** `table`: max and buckets are planned, not only timeouts. */
+type Judged = Pick<Sizing, 'verdict' | 'reasons' | 'refusals' | 'notes'> & { readonly table: boolean };
 type Values = Readonly<Record<string, string>>;
 
 /** Verdict, reasons, refusals and notes for a table and timeouts. */
 export function judge(it: Case, table: Numbers, values: Values): Judged {
   const needed = [...grown(it, table), ...tooShort(it, table), ...lost(it, table)];
-  const asked = requested(it, table, values);
-  const verdict = verdictOf(it, table, needed, asked);
-  const reasons = [...needed, ...asked, ...(verdict === 'precaution' ? [precaution(it)] : [])];
+  const asked = requestedTable(it, table);
+  const timeouts = requestedTimeouts(it, values);
+  const extra = it.options.precaution === true && table.grows;
+  const verdict = verdictOf(extra, needed, [...asked, ...timeouts]);
+  const reasons = [...needed, ...asked, ...timeouts, ...(extra && needed.length === 0 ? [precaution(it)] : [])];
   return {
     verdict,
+    table: needed.length > 0 || asked.length > 0 || extra,
     reasons: verdict === 'nothing' ? nothing(it, table) : reasons,
     refusals: refusalsFor(it, table),
     notes: [...it.evidence.notes, ...heldNotes(it, table), ...memoryNotes(it, table), ...limitNotes(it, table)],
   };
 }
 
-function verdictOf({ options }: Case, table: Numbers, needed: readonly string[], asked: readonly string[]): Verdict {
+function verdictOf(extra: boolean, needed: readonly string[], asked: readonly string[]): Verdict {
   if (needed.length > 0) return 'needed';
   if (asked.length > 0) return 'requested';
-  return options.precaution === true && table.grows ? 'precaution' : 'nothing';
+  return extra ? 'precaution' : 'nothing';
 }
 
 function grown({ demand }: Case, { grows }: Numbers): string[] {
@@ -50,10 +55,10 @@ function tooShort(it: Case, { short, load, buckets }: Numbers): string[] {
 function lost(it: Case, { max }: Numbers): string[] {
   const { live, next } = it.present;
   const present = it.present.max;
-  if (present === undefined || less(max, present)) return [];
+  if (present === undefined || isLess(max, present)) return [];
   const { asked, boot } = next;
   return [
-    ...(asked.max !== undefined && live.max !== undefined && less(live.max, asked.max.value)
+    ...(asked.max !== undefined && live.max !== undefined && isLess(live.max, asked.max.value)
       ? [`${asked.max.why}: max ${limit(asked.max.value)}, but the kernel has ${limit(live.max)}`]
       : []),
     ...losing('max', boot.max, present, limit),
@@ -76,34 +81,33 @@ function losing(
   now: number | undefined,
   show: (value: number) => string,
 ): string[] {
-  if (held === undefined || now === undefined || !less(held.value, now)) return [];
+  if (held === undefined || now === undefined || !isLess(held.value, now)) return [];
   return [`the next boot would lose ${name} ${show(now)}: it gives ${show(held.value)} (${held.why})`];
 }
 
-/** Fewer flows; 0 is no limit. */
-function less(one: number, other: number): boolean {
-  return one !== 0 && (other === 0 || one < other);
-}
-
 /** What was asked for by number and is not so now, or would not be so after a boot or a load. */
-function requested({ options, present, facts }: Case, { max, buckets }: Numbers, values: Values): string[] {
+function requestedTable({ options, present }: Case, { max, buckets }: Numbers): string[] {
   const { live, next } = present;
-  const differs = (want: number, now: number | undefined, boot: Held | undefined, load: Held | undefined) =>
-    (now !== undefined && now !== want) || boot?.value !== want || load?.value !== want;
-  const timeouts = Object.entries(values).filter(([key, value]) => {
-    const held = (['boot', 'load'] as const).map((when) => nextLine(facts, keyOf(key), when)?.value);
-    const now = facts.table.values[key];
-    return (now !== undefined && now !== value) || held.some((each) => each !== Number(value));
-  });
+  const differs = (want: number, name: 'max' | 'buckets') =>
+    (live[name] !== undefined && live[name] !== want) ||
+    next.boot[name]?.value !== want ||
+    next.load[name]?.value !== want;
+  const first = present.max === 0 ? ': the table has no limit now, and gets one' : '';
   return [
-    ...(options.max !== undefined && differs(max, live.max, next.boot.max, next.load.max)
-      ? [`max ${grouped(max)} was asked for${present.max === 0 ? ': the table has no limit now, and gets one' : ''}`]
-      : []),
-    ...(options.hashsize !== undefined && differs(buckets, live.buckets, next.boot.buckets, next.load.buckets)
+    ...(options.max !== undefined && differs(max, 'max') ? [`max ${grouped(max)} was asked for${first}`] : []),
+    ...(options.hashsize !== undefined && differs(buckets, 'buckets')
       ? [`${grouped(buckets)} buckets were asked for`]
       : []),
-    ...timeouts.map(([key, value]) => `${key} ${value} s was asked for`),
   ];
+}
+
+function requestedTimeouts({ facts }: Case, values: Values): string[] {
+  return Object.entries(values).flatMap(([key, value]) => {
+    const held = (['boot', 'load'] as const).map((when) => nextLine(facts, keyOf(key), when)?.value);
+    const now = facts.table.values[key];
+    const differs = (now !== undefined && now !== value) || held.some((each) => each !== Number(value));
+    return differs ? [`${key} ${value} s was asked for`] : [];
+  });
 }
 
 function precaution({ formula }: Case): string {
@@ -200,7 +204,7 @@ function shrinks({ options, present }: Case, { max, buckets }: Numbers): Refusal
 function overMemory({ options, prices, present, facts }: Case, table: Numbers): Refusal[] {
   const { max, hashsize } = options;
   const more =
-    (max !== undefined && (present.max === undefined || less(present.max, max) || present.max === 0)) ||
+    (max !== undefined && (present.max === undefined || isLess(present.max, max) || present.max === 0)) ||
     (hashsize !== undefined && table.buckets > present.buckets);
   const bill = billOf(prices, table, present.count, facts.machine.memTotalKiB * 1024);
   if (!more || !bill.overLimit) return [];

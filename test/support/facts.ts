@@ -192,11 +192,8 @@ export function simulate(facts: Facts, plan: Plan): Facts {
     if (action.do === 'set-value') table = written(facts, table, action);
   }
   if (plan.actions.some((action) => action.do === 'reload')) {
-    table = {
-      ...table,
-      max: plan.sizing.targets.max,
-      buckets: roundBuckets(plan.sizing.targets.buckets, facts.machine),
-    };
+    const { max, buckets, values: planned } = plan.sizing.targets;
+    table = { ...table, max, buckets: roundBuckets(buckets, facts.machine), values: { ...table.values, ...planned } };
   }
   const { config, problems } = configOf(files, links);
   const { cmdlineHashsize } = facts.config;
