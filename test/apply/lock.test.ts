@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { takeLock } from '../../src/apply/lock.ts';
+import type { Host } from '../../src/host/host.ts';
 import { memoryHost } from '../support/memory-host.ts';
 import { program } from '../support/program.ts';
 import { tree } from '../support/tree.ts';
@@ -84,6 +86,57 @@ describe('takeLock', () => {
     (await takeLock(dir, memory.host, NOW)).release();
     expect(readdirSync(dir)).toEqual([]);
   });
+});
+
+/** A machine with processes that die when they are told to: a dead one never gets an answer again. */
+function machine(alive: Set<number>, wait: () => Promise<unknown>) {
+  const never = new Promise<never>(() => {});
+  const stat = (pid: number) => `${pid} (ctfix) R 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 ${pid} 0`;
+  return (pid: number): Host => ({
+    ...memoryHost().host,
+    readFile: async (path) => {
+      await wait();
+      if (!alive.has(pid)) return never;
+      if (path === '/proc/sys/kernel/random/boot_id') return 'boot';
+      const asked = path === '/proc/self/stat' ? pid : Number(/^\/proc\/(\d+)\/stat$/.exec(path)?.[1]);
+      return alive.has(asked) ? stat(asked) : undefined;
+    },
+  });
+}
+
+test('in whatever order processes look, take over and die: never two at once, and the last one gets it', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.scheduler(), fc.uniqueArray(fc.integer({ min: 2, max: 5 })), async (s, victims) => {
+      const dir = mkdtempSync('/dev/shm/ctfix-lock-');
+      const alive = new Set([1, 2, 3, 4, 5, 6]);
+      const hostOf = machine(alive, () => s.schedule(Promise.resolve()));
+      const holders = new Set<number>();
+      const together: number[][] = [];
+      const work = async (pid: number) => {
+        const lock = await takeLock(dir, hostOf(pid), NOW).catch(() => undefined);
+        if (lock === undefined) return;
+        holders.add(pid);
+        const now = [...holders].filter((each) => alive.has(each));
+        if (now.length > 1) together.push(now);
+        await s.schedule(Promise.resolve());
+        if (!alive.has(pid)) return;
+        holders.delete(pid);
+        lock.release();
+      };
+      const first = takeLock(dir, hostOf(1), NOW);
+      await s.waitFor(first);
+      alive.delete(1);
+      for (const pid of [2, 3, 4, 5]) work(pid);
+      for (const pid of victims) s.schedule(Promise.resolve()).then(() => alive.delete(pid));
+      await s.waitAll();
+      expect(together).toEqual([]);
+      for (const pid of [2, 3, 4, 5]) alive.delete(pid);
+      (await s.waitFor(takeLock(dir, hostOf(6), NOW))).release();
+      expect(readdirSync(dir)).toEqual([]);
+      rmSync(dir, { recursive: true });
+    }),
+    { numRuns: 1500 },
+  );
 });
 
 /** Takes the lock again and again; in it, writes its name into a file, which must be there still a moment later. */
