@@ -123,7 +123,8 @@ class Machine implements Vm {
 
   async reboot(how: 'clean' | 'reset' = 'clean'): Promise<void> {
     if (how === 'clean') {
-      await this.#agent.sh('systemctl --no-block reboot');
+      // No answer is waited for: the agent may be gone before it has given one.
+      this.#agent.run('systemctl --no-block reboot').catch(() => {});
     } else {
       await this.#qemu.end('kill');
       this.#agent.close();

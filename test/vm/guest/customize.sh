@@ -16,6 +16,7 @@ for deb in *.deb; do dpkg -x "$deb" "$stage/netfilter-persistent"; done
 cd "$stage/netfilter-persistent"
 if [ -d lib ]; then mkdir -p usr && cp -a lib usr/ && rm -r lib; fi   # merged /usr: never replace the link /lib
 cd / && rm -r /tmp/debs
+ln -s iptables.init "$stage/iptables-service/usr/libexec/iptables/ip6tables.init"
 
 useradd -m -u 1000 -s /bin/sh admin
 echo 'admin ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/admin
