@@ -14,6 +14,15 @@ export type Traces = {
   readonly rootType?: string | undefined;
 };
 
+/** Names that runtimes give the cgroup of PID 1; docker.service on a host is none of them. */
+const CGROUPS = [
+  { kind: 'kubernetes', path: /\/kubepods/ },
+  { kind: 'docker', path: /\/docker(\/|-)[0-9a-f]{4}/ },
+  { kind: 'podman', path: /\/libpod-/ },
+  { kind: 'lxc', path: /\/lxc(\/|\.payload)/ },
+  { kind: 'systemd-nspawn', path: /\/machine\.slice\/systemd-nspawn/ },
+];
+
 /**
  * The kind of container, undefined on a real host or VM. A bare /.dockerenv does not count on a machine that was
  * started from a container image: processes of the initial namespace on a root that is no overlay.
@@ -22,9 +31,8 @@ export type Traces = {
 export function containerKind(traces: Traces): string | undefined {
   const told = traces.systemd?.trim();
   if (told !== undefined && told !== '') return told;
-  const group = /[/-](docker|lxc|kubepods|libpod|machine\.slice\/systemd-nspawn)\b/.exec(traces.cgroup ?? '')?.[1];
-  if (group !== undefined)
-    return group === 'libpod' ? 'podman' : group === 'kubepods' ? 'kubernetes' : group.replace(/.*\//, '');
+  const group = CGROUPS.find(({ path }) => path.test(traces.cgroup ?? ''));
+  if (group !== undefined) return group.kind;
   const host =
     traces.pidNamespace === 'pid:[4026531836]' && !/^(overlay|aufs|fuse\.|zfs)/.test(traces.rootType ?? 'overlay');
   if (host) return undefined;

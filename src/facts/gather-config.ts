@@ -6,7 +6,7 @@ import { installHooks, parseModulesLoad, parseUdev } from './hooks.ts';
 import type { Look } from './look.ts';
 import { parseModprobe } from './modprobe-files.ts';
 import { isOwn, OWN_FILES } from './own.ts';
-import { effective, parseSysctl, type SysctlFile, sysctlProblems } from './sysctl-files.ts';
+import { effective, exclusions, parseSysctl, type SysctlFile, sysctlProblems } from './sysctl-files.ts';
 import { NETFILTER } from './table.ts';
 import { activeProfiles, parseProfile, profileFiles, reappliesSysctl, TUNED_ACTIVE, TUNED_MAIN } from './tuned.ts';
 import { UFW_CONF, UFW_DEFAULTS, ufwEnabled, ufwSysctlFile } from './ufw.ts';
@@ -30,7 +30,14 @@ export async function gatherConfig(look: Look, systemd: boolean): Promise<Config
   ]);
   const boot = cmdline === undefined ? { problems: [] } : parseCmdline(cmdline);
   look.problems.push(...boot.problems);
-  const lines = [...sysctl.procpsSysctl, ...sysctl.systemdSysctl, ...ufwSysctl, ...tuned.tuned, ...modprobe.lines];
+  const lines = [
+    ...sysctl.procpsSysctl,
+    ...sysctl.systemdSysctl,
+    ...sysctl.exclusions,
+    ...ufwSysctl,
+    ...tuned.tuned,
+    ...modprobe.lines,
+  ];
   const files = [...new Set([...lines, ...loads, ...udev].map((each) => each.file))].sort();
   const links = new Map(
     [...sysctl.files, ...modprobe.files].flatMap(({ path, target }) => (target ? [[path, target]] : [])),
@@ -38,6 +45,7 @@ export async function gatherConfig(look: Look, systemd: boolean): Promise<Config
   return {
     systemdSysctl: sysctl.systemdSysctl,
     procpsSysctl: sysctl.procpsSysctl,
+    exclusions: sysctl.exclusions,
     ufwSysctl,
     modprobe: modprobe.lines,
     ...('hashsize' in boot && boot.hashsize !== undefined ? { cmdlineHashsize: boot.hashsize } : {}),
@@ -94,6 +102,7 @@ async function gatherSysctl(look: Look) {
   return {
     files,
     systemdSysctl: effective(parsed, 'systemd', existing),
+    exclusions: exclusions(parsed),
     procpsSysctl: effective([...parsed, ...conf], 'procps', existing),
   };
 }

@@ -92,6 +92,26 @@ export function sysctlProblems({ file, entries }: SysctlFile): readonly Problem[
   });
 }
 
+/** The lines of files in reading order that take a conntrack key back from systemd-sysctl; `value` is ''. sysctl.d(5) */
+export function exclusions(files: readonly SysctlFile[]): readonly SysctlLine[] {
+  return files.flatMap(({ file, entries }) =>
+    entries.flatMap((entry) =>
+      entry.kind === 'exclude' && concerns(entry.path)
+        ? [
+            {
+              file,
+              line: entry.line,
+              key: sysctlKey(entry.path),
+              value: '',
+              raw: entry.raw.replace(/\r?\n$/, ''),
+              optional: true,
+            },
+          ]
+        : [],
+    ),
+  );
+}
+
 /** Does a path or a glob name one of the conntrack keys? */
 function concerns(path: string): boolean {
   return (

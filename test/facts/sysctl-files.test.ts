@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   effective,
+  exclusions,
   globOf,
   parseSysctl,
   printSysctl,
@@ -196,3 +197,9 @@ test.each([
   ['[z-a]', 'z', false],
   ['a(b', 'a(b', true],
 ])('glob %s on %s: %s', (glob, path, expected) => expect(globOf(glob)(path)).toBe(expected));
+
+test('exclusions are listed with their place', () => {
+  expect(exclusions([file('f', `${MAX}=1\n-net/nf_conntrack_max\n-kernel.x\n-${MAX} = 5\n`)])).toEqual([
+    { file: 'f', line: 2, key: MAX, value: '', raw: '-net/nf_conntrack_max', optional: true },
+  ]);
+});

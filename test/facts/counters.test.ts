@@ -1,0 +1,54 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { parseCounters, parseSlabinfo } from '../../src/facts/counters.ts';
+
+const HEADER =
+  'entries  clashres found new invalid ignore delete chainlength insert insert_failed drop early_drop icmp_error  expect_new expect_create expect_delete search_restart';
+const row = (drop: string) =>
+  `00000010  00000000 0000000a 00000000 00000000 00000000 00000000 00000000 00000000 00000000 ${drop} 00000001 00000000  00000000 00000000 00000000 00000000`;
+
+test('columns by name, hexadecimal, summed over the CPUs; entries once', () => {
+  expect(parseCounters(`${HEADER}\n${row('ffffffff')}\n${row('00000002')}\n`)).toMatchObject({
+    entries: 16,
+    found: 20,
+    drop: 0x1_0000_0001,
+    early_drop: 2,
+  });
+});
+
+test('an older kernel has other columns in other places', () => {
+  expect(parseCounters('entries searched drop delete_list\n00000001 00000002 00000003 00000004\n')).toEqual({
+    entries: 1,
+    searched: 2,
+    drop: 3,
+    delete_list: 4,
+  });
+});
+
+test.each([
+  '',
+  'entries drop\n',
+  'a b\n1 2\n',
+  'entries drop\n1 2 3\n',
+  'entries drop\n1 zz\n',
+  'entries drop\n1 123456789\n',
+])('%j is not that file', (text) => expect(parseCounters(text)).toBeUndefined());
+
+test('nothing throws and no sum is anything but a number', () => {
+  fc.assert(
+    fc.property(fc.string(), (text) => {
+      for (const value of Object.values(parseCounters(`entries drop\n${text}`) ?? {}))
+        expect(Number.isSafeInteger(value)).toBe(true);
+    }),
+  );
+});
+
+test.each([
+  ['nf_conntrack           0      0    256   16    1 : tunables', 256],
+  ['nf_conntrack_expect    0      0    248   16    1 : tunables\nnf_conntrack  5 5 256 16 1 :', 256],
+  ['nf_conntrack_1         9     12    320   51    4 : tunables', 320],
+  ['nf_conntrack_ffffffff81a27c80   1020   1020    320   51    4 : t', 320],
+  ['nf_conntrack_expect    0      0    248   16    1 : tunables', undefined],
+  ['xnf_conntrack 0 0 256 1', undefined],
+  ['', undefined],
+])('slab %j: %s', (text, size) => expect(parseSlabinfo(text)).toBe(size));
