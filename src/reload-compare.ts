@@ -72,7 +72,7 @@ export type Load = { readonly command: HostCommand; readonly input: string; read
 
 /**
  * What gives parts back from the record: sets first, because rules refer to them, then nft tables in one transaction,
- * then each iptables table as a whole, policies included.
+ * then the chains of iptables' tables, policies included.
  * @param record the ruleset as it was, with `nftState`
  * @param missing keys of parts
  */
@@ -91,15 +91,35 @@ export function loadsFor(record: RulesText, missing: readonly string[]): readonl
   return [...loads, ...savedLoads(record, missing)];
 }
 
+/**
+ * Chain by chain, so that table and chains keep their place and a chain that somebody else changed keeps the change:
+ * with --noflush a declared chain of one's own is made or emptied, a built-in one only gets its policy
+ * (iptables-restore(8), iptables/iptables-restore.c). Each table is one transaction.
+ */
 function savedLoads(record: RulesText, missing: readonly string[]): readonly Load[] {
-  return IPTABLES.flatMap(({ tool }) => {
-    const tables = savedTables(record[tool] ?? '').filter((table) =>
-      missing.some((key) => key.startsWith(`${tool} ${table.name} `)),
-    );
-    if (tables.length === 0) return [];
-    const what = tables.map((table) => `${tool} table ${table.name}`).join(', ');
-    return [{ command: { rules: tool, how: 'restore' }, input: tables.map((table) => table.text).join(''), what }];
+  return IPTABLES.flatMap(({ tool }): readonly Load[] => {
+    const parts = savedTables(record[tool] ?? '').map((table) => ({
+      table,
+      chains: [...table.chains].filter(([chain]) => missing.includes(`${tool} ${table.name} ${chain}`)),
+    }));
+    const touched = parts.filter(({ chains }) => chains.length > 0);
+    if (touched.length === 0) return [];
+    const what = touched.map(({ table }) => `${tool} table ${table.name}`).join(', ');
+    const input = touched.map(({ table, chains }) => chainLines(table.name, chains)).join('');
+    return [{ command: { rules: tool, how: 'transaction' }, input, what }];
   });
+}
+
+function chainLines(table: string, chains: readonly (readonly [string, readonly string[]])[]): string {
+  const builtin = chains.filter(([, [declared = '']]) => !declared.endsWith(' -'));
+  return [
+    `*${table}`,
+    ...chains.map(([, [declared = '']]) => `${declared} [0:0]`),
+    ...builtin.map(([chain]) => `-F ${chain}`),
+    ...chains.flatMap(([, [, ...rules]]) => rules),
+    'COMMIT',
+    '',
+  ].join('\n');
 }
 
 /** nft lines that put a table in the place of one of the same name, or of none. */

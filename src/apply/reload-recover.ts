@@ -45,7 +45,7 @@ export async function recoverReload(run: ReloadRun, lines: readonly JournalLine[
   if ((await moduleInode(run)) === undefined) {
     return { ok: false, saw, todo: down(stops, 'load nf_conntrack (modprobe nf_conntrack), then run ctfix rollback') };
   }
-  const values = await attempt(saw, async () => void saw.push(await writeBack(run, formerValues(run))));
+  const values = await tell(saw, () => writeBack(run, formerValues(run)));
   const rules = await attempt(saw, () => bringRules(run, stops, saw));
   const why = [todo, values, rules].filter((each) => each !== undefined);
   return why.length === 0 ? { ok: true, saw } : { ok: false, saw, todo: `${why.join('; ')}; then run ctfix rollback` };
@@ -78,9 +78,9 @@ function modulesOf(lines: readonly JournalLine[]): readonly string[] {
 }
 
 /** Runs a part, which may say what is left to do; its failure is told and does not keep the others from coming back. */
-async function attempt(saw: string[], part: () => Promise<string | void>): Promise<string | undefined> {
+async function attempt(saw: string[], part: () => Promise<string | undefined>) {
   try {
-    return (await part()) ?? undefined;
+    return await part();
   } catch (error) {
     if (!(error instanceof StepFailed || error instanceof HostError)) throw error;
     saw.push(error.message);
@@ -88,13 +88,22 @@ async function attempt(saw: string[], part: () => Promise<string | void>): Promi
   }
 }
 
+/** Runs a part that says what it saw. */
+async function tell(saw: string[], part: () => Promise<string>): Promise<string | undefined> {
+  return attempt(saw, async () => {
+    saw.push(await part());
+    return undefined;
+  });
+}
+
 /** nf_conntrack with the options on disk; without any where those make the load fail, so that rules can come back. */
-async function bringModule(run: ReloadRun, modules: readonly string[], saw: string[]): Promise<void> {
+async function bringModule(run: ReloadRun, modules: readonly string[], saw: string[]): Promise<undefined> {
   if ((await moduleInode(run)) === undefined) {
-    const failed = await attempt(saw, async () => void saw.push(await loadModule(run, 'nf_conntrack')));
+    const failed = await tell(saw, () => loadModule(run, 'nf_conntrack'));
     if (failed !== undefined) saw.push(`${await loadModule(run, 'nf_conntrack', 'load-plain')} without its options`);
   }
   for (const module of modules.filter((name) => name !== 'nf_conntrack')) await loadModule(run, module);
+  return undefined;
 }
 
 /**
@@ -111,20 +120,17 @@ async function bringRules(run: ReloadRun, stops: readonly Stop[], saw: string[])
   }
   for (const { unit, name } of owners) {
     const { active } = await settledState(run, unit);
-    if (active !== 'active') await attempt(saw, async () => void saw.push(await startUnit(run, unit, name, 'restart')));
+    if (active !== 'active') await tell(saw, () => startUnit(run, unit, name, 'restart'));
   }
   if (!(await isSame(run, base))) {
-    for (const { unit, name } of owners) await attempt(saw, () => startUnit(run, unit, name, 'restart').then(() => {}));
+    for (const { unit, name } of owners) await tell(saw, () => startUnit(run, unit, name, 'restart'));
   }
-  const proved = await attempt(saw, async () => void saw.push(await proveRules(run, base)));
+  const proved = await tell(saw, () => proveRules(run, base));
   for (const { unit } of along) {
     const { active } = await settledState(run, unit);
-    if (active !== 'active') await attempt(saw, async () => void saw.push(await startUnit(run, unit)));
+    if (active !== 'active') await tell(saw, () => startUnit(run, unit));
   }
-  const whole =
-    along.length === 0
-      ? undefined
-      : await attempt(saw, async () => void saw.push(await proveRules(run, full, ALONG_LIMIT_MS)));
+  const whole = along.length === 0 ? undefined : await tell(saw, () => proveRules(run, full, ALONG_LIMIT_MS));
   return proved ?? whole ?? (await stillDown(run, stops));
 }
 
