@@ -26,7 +26,7 @@ export type Look = {
 };
 
 /** The sentence of an error that a host reports about a path; anything else is a bug of ours and thrown on. */
-export function reasonOf(error: unknown): string {
+function reasonOf(error: unknown): string {
   if (error instanceof Error && error.name === 'HostError') return error.message;
   throw error;
 }

@@ -1,7 +1,7 @@
 /** How the kernel reads numbers from sysctl values and module parameters. Pure. */
 
 /** 2^27: more buckets or flows than this is a mistake on any host; see CVE-2025-21648 for what it did to kernels. */
-export const ABSURD = 2 ** 27;
+const ABSURD = 2 ** 27;
 
 /** A value as the kernel would take it, and what is wrong with it; without `value` the kernel refuses it. */
 export type KernelNumber = { readonly value?: number; readonly what?: string };

@@ -19,7 +19,7 @@ export function ufwEnabled(text: string): boolean {
 }
 
 /** The last value that a shell fragment gives a name; quotes taken off, a trailing comment left out. */
-export function assignment(text: string, name: string): string | undefined {
+function assignment(text: string, name: string): string | undefined {
   const found = [
     ...text.matchAll(new RegExp(`^[ \\t]*(?:export[ \\t]+)?${name}=(?:"([^"\\n]*)"|'([^'\\n]*)'|([^\\s#]*))`, 'gm')),
   ].at(-1);
