@@ -156,8 +156,8 @@ function loadedRefusals({ module, kind }: Facts, strategy: 'live' | 'reload'): R
   return [];
 }
 
-function unreadable({ table, module }: Facts): Refusal[] {
-  if (module.state === 'absent' || module.state === 'unloading') return [];
+function unreadable({ table, module, kind }: Facts): Refusal[] {
+  if (kind === 'sysroot' || module.state === 'absent' || module.state === 'unloading') return [];
   const missing = (['max', 'buckets'] as const).find((name) => !isKnown(table[name]));
   if (missing === undefined) return [];
   const value = table[missing];
