@@ -7,6 +7,8 @@ import { linkSync, readdirSync, renameSync, unlinkSync, writeFileSync } from 'no
 import { posix } from 'node:path';
 import { CtfixError } from '../errors.ts';
 import type { ReadHost } from '../host/host.ts';
+import { errnoOf } from '../host/sentence.ts';
+import { sentenceOf } from './sentence.ts';
 import { readRecord } from './statedir.ts';
 
 export type Lock = { release(): void };
@@ -31,7 +33,9 @@ const TORN: Owner = { pid: 0, start: '', boot: '', since: '', nonce: 'torn' };
 export async function takeLock(stateDir: string, host: ReadHost, now: Date): Promise<Lock> {
   const self = await identify(host, now);
   const path = posix.join(stateDir, 'lock');
-  const holder = await take(path, self, host);
+  const holder = await take(path, self, host).catch((error: unknown) => {
+    throw error instanceof CtfixError ? error : unmade(path, error);
+  });
   if (holder !== undefined) throw held(holder);
   await sweep(stateDir, host);
   return { release: () => remove(path) };
@@ -72,30 +76,28 @@ function remove(path: string): void {
   try {
     unlinkSync(path);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    if (errnoOf(error) !== 'ENOENT') throw error;
   }
 }
 
 function make(path: string, self: Owner): boolean {
   try {
-    place(path, self, (from, to) => {
-      try {
-        linkSync(from, to);
-      } finally {
-        unlinkSync(from);
-      }
-    });
+    place(path, self, linkSync);
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    if (errnoOf(error) === 'EEXIST') return false;
     throw error;
   }
 }
 
 function place(path: string, self: Owner, move: (from: string, to: string) => void): void {
   const temporary = `${path}-${randomBytes(6).toString('hex')}.tmp`;
-  writeFileSync(temporary, JSON.stringify(self), { flag: 'wx', mode: 0o644 });
-  move(temporary, path);
+  try {
+    writeFileSync(temporary, JSON.stringify(self), { flag: 'wx', mode: 0o644 });
+    move(temporary, path);
+  } finally {
+    remove(temporary);
+  }
 }
 
 function read(path: string): Owner | undefined {
@@ -150,6 +152,11 @@ async function sweep(stateDir: string, host: ReadHost): Promise<void> {
     // One without text may be a living process's that is being written.
     if (owner !== undefined && owner !== TORN && !(await isAlive(owner, host))) remove(path);
   }
+}
+
+function unmade(path: string, cause: unknown): CtfixError {
+  const hint = 'nothing was changed; ctfix changes nothing while it cannot keep others out';
+  return new CtfixError('refused', `${path} could not be made: ${sentenceOf(cause)}`, { hint, cause });
 }
 
 function held(holder: Owner): CtfixError {

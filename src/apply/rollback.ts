@@ -5,7 +5,7 @@ import { endLine, finish } from './apply.ts';
 import { noSuchChange } from './history.ts';
 import { type Journal, reopenJournal } from './journal.ts';
 import { takeLock } from './lock.ts';
-import type { ApplyDeps, Outcome } from './outcome.ts';
+import type { ApplyDeps, Outcome, OutcomeLine } from './outcome.ts';
 import { append, conflictsOf, revert } from './revert.ts';
 import { recordsIn } from './state.ts';
 import { hasStateDir, openStateDir } from './statedir.ts';
@@ -67,9 +67,11 @@ function backAlready({ id, outcome }: ChangeRecord, all: readonly ChangeRecord[]
 
 async function undo(journal: Journal, deps: ApplyDeps): Promise<Outcome> {
   const { id } = journal;
+  const more: OutcomeLine[] = [];
+  // Said ahead: a crash in the middle of this leaves a change that is unfinished, not one that is in force.
+  append(journal, more, await endLine(deps, { outcome: 'unfinished', why: 'being taken back' }));
   const { lines, whole, kept } = await revert(deps, journal);
   const outcome = whole ? 'undone' : 'stuck';
-  const more: (typeof lines)[number][] = [];
   const recorded = append(journal, more, await endLine(deps, { outcome, ...(kept.length > 0 && { kept }) }));
   if (!recorded) more.push({ kind: 'todo', text: `free space for the record, then run ctfix rollback ${id} again` });
   const exit = whole ? 'ok' : 'stuck';

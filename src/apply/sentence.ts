@@ -1,8 +1,9 @@
 /** The sentence of an error, whatever was thrown. Pure. */
+import { errnoOf, meaningOf } from '../host/sentence.ts';
 
-/** Its message; errors of this project are sentences already, others are named as what they are. */
+/** Its message; one that node:fs gives about a record of ours is put into words first. */
 export function sentenceOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const code = 'code' in error && error.code === 'ENOSPC' ? 'no space is left on the file system: ' : '';
-  return `${code}${error.message}`;
+  const meaning = error.name === 'HostError' ? undefined : meaningOf(errnoOf(error));
+  return meaning === undefined ? error.message : `${meaning} (${error.message})`;
 }

@@ -19,6 +19,8 @@ import {
 } from 'node:fs';
 import { posix } from 'node:path';
 import { CtfixError } from '../errors.ts';
+import { errnoOf } from '../host/sentence.ts';
+import { sentenceOf } from './sentence.ts';
 
 /** Root, or whoever runs this: nobody else can have written what belongs to them. */
 const isTrusted = (uid: number): boolean => uid === 0 || uid === process.geteuid?.();
@@ -30,14 +32,21 @@ const isTrusted = (uid: number): boolean => uid === 0 || uid === process.geteuid
  */
 export function openStateDir(dir: string): void {
   try {
-    // chmod as well: the mode of mkdir is cut by the umask, and state.json is for everybody to read.
-    if (mkdirSync(dir, { recursive: true, mode: 0o755 }) !== undefined) chmodSync(dir, 0o755);
-    mkdirSync(journalDir(dir), { recursive: true, mode: 0o700 });
+    mkdirSync(posix.dirname(dir), { recursive: true });
+    makeDir(dir, 0o755);
+    makeDir(journalDir(dir), 0o700);
   } catch (error) {
     throw unusable(dir, error);
   }
   requireOwn(dir);
   requireOwn(journalDir(dir));
+}
+
+/** chmod as well: the mode of mkdir is cut by the umask, and state.json is for everybody to read. */
+function makeDir(path: string, mode: number): void {
+  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) return;
+  mkdirSync(path, { mode });
+  chmodSync(path, mode);
 }
 
 /** Where the journals lie. */
@@ -74,8 +83,7 @@ function distrusted(path: string, why: string): CtfixError {
 }
 
 function unusable(dir: string, cause: unknown): CtfixError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new CtfixError('refused', `${dir} cannot be used for the record of the change: ${why}`, {
+  return new CtfixError('refused', `${dir} cannot be used for the record of the change: ${sentenceOf(cause)}`, {
     hint: 'nothing was changed; ctfix changes nothing that it cannot record first',
     cause,
   });
@@ -90,8 +98,8 @@ export function readRecord(path: string): string | undefined {
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw distrusted(path, error instanceof Error ? error.message : String(error));
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw distrusted(path, sentenceOf(error));
   }
   try {
     const stat = fstatSync(fd);

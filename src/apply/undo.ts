@@ -87,8 +87,8 @@ export function undoOf(lines: readonly JournalLine[], rebooted: boolean): Undo {
   const wanted = begin?.plan.actions.filter((action) => action.do === 'reload').length ?? 0;
   const done = reloads.filter((line) => finished.has(line.seq)).length;
   const reload = reloads.length === 0 ? 'none' : done === wanted ? 'finished' : 'begun';
-  const applied = lines.some((line) => line.line === 'end' && line.outcome === 'applied');
-  const cut = rebooted && !applied;
+  const outcome = lines.findLast((line) => line.line === 'end')?.outcome ?? 'unfinished';
+  const cut = rebooted && (outcome === 'unfinished' || outcome === 'stuck');
   const files = intended.flatMap(({ seq, action, record }) => fileItem(seq, action, record)).reverse();
   const set = intended.flatMap(({ seq, action }) => valueItem(seq, action, failed.has(seq))).reverse();
   const since = reloads[0]?.seq ?? (cut ? files.at(-1)?.seq : undefined);

@@ -27,6 +27,11 @@ const MEANING: Readonly<Record<string, string>> = {
   ETXTBSY: 'it is a program that runs',
 };
 
+/** What an errno of a file or directory means, in words; undefined for one that says nothing to a person. */
+export function meaningOf(code: string | undefined): string | undefined {
+  return code === undefined ? undefined : MEANING[code];
+}
+
 /**
  * A HostError for an error of node:fs; any other error comes back as it is.
  * @param path the path that was asked for
@@ -35,5 +40,5 @@ const MEANING: Readonly<Record<string, string>> = {
 export function hostError(path: string, doing: string, error: unknown): unknown {
   const code = errnoOf(error);
   if (error instanceof HostError || code === undefined) return error;
-  return new HostError(path, code, `${path} could not ${doing}: ${MEANING[code] ?? code}`, error);
+  return new HostError(path, code, `${path} could not ${doing}: ${meaningOf(code) ?? code}`, error);
 }

@@ -3,6 +3,7 @@ import { appendFileSync, readdirSync, readFileSync, truncateSync } from 'node:fs
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { apply } from '../../src/apply/apply.ts';
+import { history } from '../../src/apply/history.ts';
 import { rollback } from '../../src/apply/rollback.ts';
 import { HostError } from '../../src/host/host.ts';
 import type { Targets } from '../../src/model.ts';
@@ -83,9 +84,13 @@ describe('the process dies in rollback', () => {
   test.each(moments.filter((at) => at < 60))('at call %i: a second one brings all back', async (at) => {
     const { memory, plan, dir, facts, before } = await setUp();
     await apply(plan, facts, depsFor(memory.host, dir, plan));
+    const whole = memory.snapshot();
     const dying = dyingHost(memory.host, at, 'after');
     await Promise.race([rollback(undefined, depsFor(dying.host, dir, plan)), dying.reached]);
     memory.restart();
+    const touched = JSON.stringify(memory.snapshot()) !== JSON.stringify(whole);
+    const { changes } = await history(undefined, { host: memory.host, stateDir: dir });
+    if (touched) expect(changes[0]?.outcome).not.toBe('applied');
     expect((await rollback(undefined, depsFor(memory.host, dir, plan))).exit).toBe('ok');
     expect(memory.snapshot()).toEqual(before);
   });
