@@ -73,6 +73,24 @@ export function fileClashes({ config }: Facts, { key, value, wants }: Wanted): C
   });
 }
 
+/**
+ * Lines without a value (`-key`) in a later file: systemd-sysctl takes back every line of the key before them.
+ * Source: sysctl.d(5). They set nothing, so they are known as problems only.
+ */
+export function exclusions({ problems }: Facts, { key }: Wanted): Refusal[] {
+  return problems
+    .filter(
+      ({ file, what }) => what.startsWith(`keeps systemd-sysctl from setting ${key} `) && comesLater(file, OWN.sysctl),
+    )
+    .map(({ file, line, what }) => ({
+      code: 'excluded-sysctl',
+      what,
+      remedy: `remove line ${line} of ${file}`,
+      file,
+      ...(line === undefined ? {} : { line }),
+    }));
+}
+
 /** Programs that write the key when they start, with another value: ufw and tuned. */
 export function ownerClashes(facts: Facts, { key, value, wants }: Wanted): Clash[] {
   const { ufwSysctl, tuned } = facts.config;

@@ -13,7 +13,7 @@ const ENOUGH = 1.5;
 export const FORMULA_MOST = 2 ** 20;
 
 /** `value`: flows that the table should hold, 0 where the present max is enough. `need`: the largest count or peak. */
-export type Demand = {
+type Demand = {
   readonly value: number;
   readonly need: number;
   readonly headroom: number;

@@ -4,21 +4,21 @@
  */
 import type { MachineFacts } from './model.ts';
 
-export type Version = readonly [major: number, minor: number, patch: number];
+type Version = readonly [major: number, minor: number, patch: number];
 
 /** Upstream's part of a release: `6.1.0-56-cloud-amd64` → 6.1.0; what is missing or strange counts as 0. */
-export function releaseOf(kernel: string): Version {
+function releaseOf(kernel: string): Version {
   const [, major, minor, patch] = /^(\d+)\.(\d+)(?:\.(\d+))?/.exec(kernel) ?? [];
   return [Number(major ?? 0), Number(minor ?? 0), Number(patch ?? 0)];
 }
 
 /** The upstream release: Debian says it in /proc/version only (`Debian 6.1.192-2`), uname -r has the ABI number. */
-export function upstreamOf(machine: Pick<MachineFacts, 'kernel' | 'version'>): Version {
+function upstreamOf(machine: Pick<MachineFacts, 'kernel' | 'version'>): Version {
   const debian = / Debian (\d+\.\d+\.\d+)[-+~]/.exec(machine.version ?? '')?.[1];
   return releaseOf(debian ?? machine.kernel);
 }
 
-export function atLeast(version: Version, major: number, minor: number, patch = 0): boolean {
+function atLeast(version: Version, major: number, minor: number, patch = 0): boolean {
   const [a, b, c] = version;
   if (a !== major) return a > major;
   return b === minor ? c >= patch : b > minor;

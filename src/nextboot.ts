@@ -20,7 +20,7 @@ export type Held = {
 };
 
 /** max and buckets after a boot or a load; undefined where nothing tells (memory unknown). */
-export type NextValues = { readonly max: Held | undefined; readonly buckets: Held | undefined };
+type NextValues = { readonly max: Held | undefined; readonly buckets: Held | undefined };
 
 export type NextBoot = {
   readonly boot: NextValues;
@@ -46,7 +46,7 @@ export function nextLine(facts: Facts, key: string, when: Moment): Held | undefi
  * What makes sysctl files count for a module that is not there when they are read: a hook, modules-load.d (at boot
  * only), or that the module is built in. Undefined where nothing does.
  */
-export function applier(facts: Facts, when: Moment): string | undefined {
+function applier(facts: Facts, when: Moment): string | undefined {
   const { hooks, modulesLoad } = facts.config;
   const [hook, load] = [hooks[0], modulesLoad[0]];
   if (facts.module.state === 'builtin') return 'the module is built in, its keys exist when the files are read';
@@ -57,7 +57,7 @@ export function applier(facts: Facts, when: Moment): string | undefined {
 }
 
 /** Lines of the loader that runs at boot. */
-export function bootOrder(facts: Facts): readonly SysctlLine[] {
+function bootOrder(facts: Facts): readonly SysctlLine[] {
   return facts.machine.systemd ? facts.config.systemdSysctl : facts.config.procpsSysctl;
 }
 
@@ -123,7 +123,7 @@ function afterKubeProxy(facts: Facts, { max, buckets }: NextValues): NextValues 
 }
 
 /** What the load itself gives, before any sysctl file. */
-export function atLoad(facts: Facts): NextValues {
+function atLoad(facts: Facts): NextValues {
   const asked = askedHashsize(facts);
   if (asked === undefined) return byMemory(facts);
   const why = `the kernel makes it 8 × hashsize where hashsize is given; ${asked.why}`;
@@ -131,7 +131,7 @@ export function atLoad(facts: Facts): NextValues {
 }
 
 /** The hashsize that the next load is given, rounded as the kernel does it; undefined where it chooses by itself. */
-export function askedHashsize(facts: Facts): Held | undefined {
+function askedHashsize(facts: Facts): Held | undefined {
   const { cmdlineHashsize, modprobe } = facts.config;
   if (cmdlineHashsize !== undefined && cmdlineHashsize > 0) {
     const value = roundBuckets(cmdlineHashsize, facts.machine);

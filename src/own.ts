@@ -8,9 +8,6 @@ export const OWN = {
   install: '/etc/modprobe.d/90-ctfix-install.conf',
 } as const;
 
-/** Every path that ctfix may create by itself. */
-export const OWN_FILES: readonly string[] = Object.values(OWN);
-
 export const MAX_KEY = 'net.netfilter.nf_conntrack_max';
 export const BUCKETS_KEY = 'net.netfilter.nf_conntrack_buckets';
 

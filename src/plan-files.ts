@@ -3,7 +3,7 @@
  * the module is loaded. They belong together: hashsize= makes the kernel set max to 8 times it, and a sysctl file that is
  * read before the module is there is lost without a word (sysctl.d(5)). What holds already is not written again. Pure.
  */
-import { type FileEdit, fileClashes, ownerClashes, settle, type Wanted, winners } from './conflicts.ts';
+import { exclusions, type FileEdit, fileClashes, ownerClashes, settle, type Wanted, winners } from './conflicts.ts';
 import { assignment, lineOf, withKeys } from './drop-ins.ts';
 import { bucketsKeyIsWritable, eventComesAfterKeys, roundBuckets } from './kernel.ts';
 import { type Facts, known, type PlanOptions, type Refusal, type Sizing } from './model.ts';
@@ -111,7 +111,7 @@ function sysctlFiles(facts: Facts, keys: readonly Wanted[], templates: Templates
   const settled = settle(facts, clashes, takeOver);
   return {
     edits: [...ownEdit(before, written, templates), ...settled.edits],
-    refusals: settled.refusals,
+    refusals: [...settled.refusals, ...keys.flatMap((wanted) => exclusions(facts, wanted))],
     unchanged: keys.filter((wanted) => !written.includes(wanted) || right(wanted)).map((wanted) => kept(facts, wanted)),
   };
 }

@@ -21,6 +21,7 @@ import {
 import { BUCKETS_KEY, HASHSIZE_PATH, keyOf, MAX_KEY, OWN, pathOf } from './own.ts';
 import { planFiles } from './plan-files.ts';
 import { notesOf, unchangedOf, unknownsOf } from './plan-words.ts';
+import { isLess } from './present.ts';
 import { reloadSteps } from './reload.ts';
 import type { Templates } from './template.ts';
 
@@ -87,9 +88,10 @@ type SetValue = Extract<Action, { do: 'set-value' }>;
 
 function valueActions(facts: Facts, { targets, present }: Sizing): SetValue[] {
   const now = { max: known(present.max), buckets: known(present.buckets) };
-  const max = setValue(pathOf(MAX_KEY), MAX_KEY, now.max, targets.max, 'more flows fit');
   const buckets = resizeIsSafe(facts.machine.kernel) ? setBuckets(facts, now.buckets, targets.buckets) : [];
-  const shrinks = now.max !== undefined && targets.max !== 0 && (now.max === 0 || targets.max < now.max);
+  const shrinks = now.max !== undefined && isLess(targets.max, now.max);
+  const fits = shrinks ? 'fewer flows fit; those that are there stay' : 'more flows fit';
+  const max = setValue(pathOf(MAX_KEY), MAX_KEY, now.max, targets.max, fits);
   const timeouts = Object.entries(targets.values).flatMap(([name, value]): SetValue[] => {
     const before = facts.table.values[name];
     const key = keyOf(name);

@@ -128,7 +128,8 @@ function nothing({ present, demand, evidence, shortChains, ratio }: Case, table:
   const flows = present.countKnown ? `${grouped(present.count)} flows` : 'an unknown number of flows';
   const buckets = present.working > 0 ? max / present.working : 0;
   const owner = present.next.boot.max?.by === 'kube-proxy' ? '; kube-proxy owns max' : '';
-  const hash = `${Math.round(buckets * 100) / 100} flows a bucket (up to ${longestRatio({ shortChains, ratio })} is fine)`;
+  const most = longestRatio({ shortChains, ratio });
+  const hash = `a full one has ${Math.round(buckets * 100) / 100} for each bucket (up to ${most} is fine)`;
   return [...stands, `max ${limit(max)} is enough for ${flows}, ${hash}${owner}, and the next boot keeps it`];
 }
 

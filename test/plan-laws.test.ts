@@ -9,7 +9,7 @@ import { factsOf, simulate, templates } from './support/facts.ts';
 import { anyHost, anyOptions, fewOptions } from './support/hosts-any.ts';
 
 const deps = { templates, version: '0.0.0' };
-const runs = { numRuns: 2000 };
+const runs = { numRuns: 1200 };
 const options = fc.oneof(fewOptions, anyOptions);
 
 describe('laws', () => {

@@ -244,6 +244,11 @@ describe('conflicts', () => {
       { files: { '/usr/lib/sysctl.d/99-v.conf': text } },
       ['later-sysctl /usr/lib/sysctl.d/99-v.conf:2'],
     ],
+    [
+      'a later line that takes ours back',
+      { files: { [later]: '\n-net.netfilter.nf_conntrack_max\n' } },
+      [`excluded-sysctl ${later}:2`],
+    ],
     ['ufw', { files: { '/etc/ufw/sysctl.conf': text.replaceAll('.', '/') } }, ['ufw-sysctl /etc/ufw/sysctl.conf:2']],
     [
       'ufw that is off',
@@ -265,7 +270,7 @@ describe('conflicts', () => {
   ])('%s', (_, said, expected) => {
     const plan = planOf({ ...full, ...said });
     expect(refused(plan)).toEqual(expected);
-    expect(plan.refusals.every(({ remedy }) => /131072/.test(remedy))).toBe(true);
+    expect(plan.refusals.every(({ remedy }) => /131072|remove line 2/.test(remedy))).toBe(true);
   });
 
   test('kube-proxy would raise what is lowered, and nothing takes that over', () => {

@@ -137,7 +137,7 @@ export function fullLog(...at: readonly number[]): Facts['log'] {
 type Files = Readonly<Record<string, string>>;
 
 /** What the loaders make of a tree of files, by the parsers that read real hosts. */
-export function configOf(files: Files, links: Files = {}): { config: ConfigFacts; problems: readonly Problem[] } {
+function configOf(files: Files, links: Files = {}): { config: ConfigFacts; problems: readonly Problem[] } {
   const text = (path: string) => files[links[path] ?? path];
   const paths = [...new Set([...Object.keys(files), ...Object.keys(links)])];
   const dropIns = (family: string, suffix = '.conf') => {
