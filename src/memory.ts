@@ -24,7 +24,8 @@ export function pricesOf(facts: Facts, options: PlanOptions): Prices {
   const slab = known(table.slabObject);
   const object = slab ?? flowObject(machine.kernel);
   const block = extensionOf(facts);
-  const from = slab === undefined ? `${object} B by kernel version` : `${object} B from the slab`;
+  const guess = machine.kernel === '' ? `${object} B, the kernel is unknown` : `${object} B by kernel version`;
+  const from = slab === undefined ? guess : `${object} B from the slab`;
   return {
     perFlow: object + (block === undefined ? 0 : EXTENSION),
     perFlowHow: block === undefined ? `${from}, no extension` : `${from} + ${EXTENSION} B extension: ${block}`,
@@ -40,6 +41,7 @@ function limitOf(memory: number, { memoryLimit }: PlanOptions): number {
 
 /** Why every flow may carry the extension block, undefined when none does. */
 function extensionOf({ machine, table: { values }, module }: Facts): string | undefined {
+  if (machine.kernel === '') return 'older kernels have it for every flow';
   if (alwaysExtends(machine.kernel)) return 'events are on for every flow before 5.19';
   if (values.acct === '1') return 'nf_conntrack_acct=1';
   if (values.timestamp === '1') return 'nf_conntrack_timestamp=1';

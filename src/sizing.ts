@@ -71,7 +71,7 @@ function withBuckets(it: Case, max: number): Numbers {
   const grows = present.max === undefined ? max > 0 : present.max !== 0 && max > present.max;
   const tooFew = present.working > 0 && load / present.working > longestRatio(it);
   const wanted = Math.min(BUCKETS_LIMIT, roundBuckets(Math.ceil(load / ratio), facts.machine));
-  const computed = grows || tooFew ? Math.max(wanted, present.buckets) : present.buckets;
+  const computed = grows || tooFew || present.buckets === 0 ? Math.max(wanted, present.buckets) : present.buckets;
   const buckets = askedBuckets(it) ?? computed;
   return { max, buckets, load, grows, short: tooFew && buckets > present.working };
 }

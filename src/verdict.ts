@@ -61,6 +61,9 @@ function lost(it: Case, { max }: Numbers): string[] {
     ...(asked.max !== undefined && live.max !== undefined && isLess(live.max, asked.max.value)
       ? [`${asked.max.why}: max ${limit(asked.max.value)}, but the kernel has ${limit(live.max)}`]
       : []),
+    ...(asked.max !== undefined && boot.max === undefined
+      ? [`${asked.max.why}: max ${limit(asked.max.value)}, but nothing applies it when the module is loaded`]
+      : []),
     ...losing('max', boot.max, present, limit),
     ...(canHoldBuckets(it) ? losing('buckets', boot.buckets, live.buckets, grouped) : []),
   ];
@@ -129,8 +132,9 @@ function nothing({ present, demand, evidence, shortChains, ratio }: Case, table:
   const buckets = present.working > 0 ? max / present.working : 0;
   const owner = present.next.boot.max?.by === 'kube-proxy' ? '; kube-proxy owns max' : '';
   const most = longestRatio({ shortChains, ratio });
-  const hash = `a full one has ${Math.round(buckets * 100) / 100} for each bucket (up to ${most} is fine)`;
-  return [...stands, `max ${limit(max)} is enough for ${flows}, ${hash}${owner}, and the next boot keeps it`];
+  const each = `, a full one has ${Math.round(buckets * 100) / 100} for each bucket (up to ${most} is fine)`;
+  const hash = buckets > 0 ? each : '';
+  return [...stands, `max ${limit(max)} is enough for ${flows}${hash}${owner}, and the next boot keeps it`];
 }
 
 function limit(max: number): string {

@@ -225,6 +225,28 @@ describe('files', () => {
   });
 });
 
+describe('a directory tree whose memory and kernel nobody knows', () => {
+  const tree: Said = { kind: 'sysroot', machine: { kernel: '', memTotalKiB: 0 }, module: { state: 'absent' } };
+  const files = { '/etc/sysctl.d/50-a.conf': 'net.netfilter.nf_conntrack_max=500000\n' };
+
+  test('has nothing to do by itself', () => {
+    const plan = planOf(tree);
+    expect([plan.actions, plan.refusals]).toEqual([[], []]);
+    expect(plan.sizing.verdict).toBe('nothing');
+    expect(plan.notes.join()).toContain('--root');
+  });
+
+  test.each<[string, Said, PlanOptions, string]>([
+    ['what was asked for', tree, { max: 300000 }, 'hashsize=300032\n'],
+    ['a value that nothing applies', { ...tree, files }, {}, 'hashsize=500224\n'],
+  ])('gets files for %s', (_, said, options, option) => {
+    const plan = planOf(said, options);
+    expect(textIn(plan, OWN)).toContain(option);
+    expect(plan.actions.every((action) => action.do === 'write-file' || action.do === 'refresh')).toBe(true);
+    expect(plan.strategy.taken).toBe('persist');
+  });
+});
+
 describe('conflicts', () => {
   const later = '/etc/sysctl.d/99-zz.conf';
   const text = '# theirs\n net.netfilter.nf_conntrack_max = 70000 \nnet.ipv4.ip_forward = 1\n';
