@@ -6,23 +6,28 @@ import udev from '../templates/90-ctfix-conntrack.rules';
 import install from '../templates/90-ctfix-install.conf';
 import modprobe from '../templates/nf_conntrack.conf';
 import { askOn } from './ask.ts';
-import type { Deps, Where } from './commands/deps.ts';
+import type { Deps } from './commands/deps.ts';
 import { runProgram } from './commands/program.ts';
-import { traced } from './commands/trace.ts';
+import { traced, tracedChanges } from './commands/trace.ts';
 import { CtfixError, EXIT } from './errors.ts';
 import type { ReadHost } from './host/host.ts';
+import { localHost } from './host/local.ts';
+import { readOnly } from './host/read-only.ts';
 import { errorText } from './render/error.ts';
 
-const { env, stdin, stdout, stderr } = process;
+const { env } = process;
 const isRoot = process.geteuid?.() === 0;
-const note = (text: string) => void stderr.write(text);
-const watched = <H extends ReadHost>(host: H, where: Where) => (where.verbose === true ? traced(host, note) : host);
+const note = (text: string) => void stderr().write(text);
+
+/** Node makes a stream when it is first asked for, which costs milliseconds: nobody asks for one that is not used. */
+const stdout = once(() => process.stdout.on('error', onStreamError));
+const stderr = once(() => process.stderr.on('error', () => undefined));
 
 const deps: Deps = {
-  look: async (where) => watched(await readable(where.root), where),
-  change: async (where) => watched((await import('./host/local.ts')).localHost(), where),
-  ask: askOn(stdin, stderr),
-  write: (text) => void stdout.write(text),
+  look: async ({ root, verbose }) => (verbose ? traced(await readable(root), note) : readable(root)),
+  change: async ({ verbose }) => (verbose ? tracedChanges(localHost(), note) : localHost()),
+  ask: (question) => askOn(process.stdin, process.stderr)(question),
+  write: (text) => void stdout().write(text),
   note,
   view: (stream, flags) => ({
     colour: flags.color && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb' && process[stream].isTTY === true,
@@ -30,7 +35,7 @@ const deps: Deps = {
   }),
   now: () => new Date(),
   sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-  interactive: stdin.isTTY === true && stderr.isTTY === true,
+  interactive: () => process.stdin.isTTY === true && process.stderr.isTTY === true,
   catchSignals,
   isRoot,
   templates: { modprobe, sysctl, udev, install },
@@ -44,8 +49,15 @@ async function readable(root: string | undefined): Promise<ReadHost> {
     if (!isDirectory(root)) throw new CtfixError('usage', `--root: ${root} is no directory that can be read`);
     return (await import('./host/sysroot.ts')).sysrootHost(root);
   }
-  const [{ localHost }, { readOnly }] = await Promise.all([import('./host/local.ts'), import('./host/read-only.ts')]);
   return readOnly(localHost());
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 function isDirectory(path: string): boolean {
@@ -77,8 +89,6 @@ function onStreamError(error: NodeJS.ErrnoException): void {
 }
 
 async function main(): Promise<void> {
-  stdout.on('error', onStreamError);
-  stderr.on('error', () => undefined);
   try {
     process.exitCode = await runProgram(process.argv.slice(2), deps);
   } catch (error) {

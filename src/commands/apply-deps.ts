@@ -2,6 +2,7 @@
 import type { ApplyDeps } from '../apply/outcome.ts';
 import type { PlanOptions } from '../model.ts';
 import { progressLine } from '../render/outcome.ts';
+import { survey } from '../survey.ts';
 import type { CommonFlags, Deps } from './deps.ts';
 
 /**
@@ -9,7 +10,7 @@ import type { CommonFlags, Deps } from './deps.ts';
  * @param options those of the plan that is carried out; rollback has none
  */
 export async function applyDeps(flags: CommonFlags, options: PlanOptions, deps: Deps): Promise<ApplyDeps> {
-  const [{ survey }, host] = await Promise.all([import('../survey.ts'), deps.change(flags)]);
+  const host = await deps.change(flags);
   const view = deps.view('stderr', flags);
   return {
     host,

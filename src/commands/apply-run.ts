@@ -59,7 +59,7 @@ async function agree(
   flags: ApplyFlags,
   deps: Deps,
 ): Promise<PlanReport | undefined> {
-  if (!deps.interactive) {
+  if (!deps.interactive()) {
     throw new CtfixError('usage', 'apply asks before it changes anything, and there is no terminal to ask on', {
       hint: 'look at ctfix plan, then run ctfix apply --yes',
     });

@@ -24,7 +24,7 @@ export type Deps = {
   now(): Date;
   sleep(ms: number): Promise<void>;
   /** a person can be asked: stdin and stderr are terminals */
-  readonly interactive: boolean;
+  interactive(): boolean;
   /** from this call on a signal only sets the flag that the result tells; a second one ends the process */
   catchSignals(): () => boolean;
   readonly isRoot: boolean;

@@ -1,8 +1,10 @@
 /** `ctfix facts`: what was found out about this host. */
 import { type Command, Option } from 'commander';
 import { EXIT } from '../errors.ts';
+import { gather } from '../facts/gather.ts';
 import type { ReadHost } from '../host/host.ts';
 import { escapeLine } from '../render/escape.ts';
+import { json } from '../render/json.ts';
 import { plural } from '../render/numbers.ts';
 import type { CommonFlags, Deps } from './deps.ts';
 import { examples, outputFlag, rootFlag } from './flags.ts';
@@ -25,7 +27,6 @@ export function registerFacts(program: Command, deps: Deps, finish: Finish): voi
 }
 
 async function runFacts(flags: Flags, deps: Deps): Promise<number> {
-  const [{ gather }, { json }] = await Promise.all([import('../facts/gather.ts'), import('../render/json.ts')]);
   const host = await deps.look(flags);
   if (flags.record === undefined) deps.write(json(await gather(host, deps)));
   else await record(host, flags.record, deps);
@@ -34,8 +35,7 @@ async function runFacts(flags: Flags, deps: Deps): Promise<number> {
 
 /** Gathers the facts once and keeps what was read on the way, scrubbed of names and addresses. */
 async function record(inner: ReadHost, dir: string, deps: Deps): Promise<void> {
-  const [{ gather }, { recorder }, { thin, thinNames }, { writeFolder }] = await Promise.all([
-    import('../facts/gather.ts'),
+  const [{ recorder }, { thin, thinNames }, { writeFolder }] = await Promise.all([
     import('../host/recorder.ts'),
     import('../facts/thin.ts'),
     import('./folder.ts'),

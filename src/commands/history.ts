@@ -1,6 +1,8 @@
 /** `ctfix history`: changes that were made here. */
 import type { Command } from 'commander';
 import { EXIT } from '../errors.ts';
+import { historyText } from '../render/history.ts';
+import { json } from '../render/json.ts';
 import type { CommonFlags, Deps } from './deps.ts';
 import { examples, outputFlag } from './flags.ts';
 import { type Finish, runs } from './runs.ts';
@@ -24,8 +26,7 @@ export function registerHistory(program: Command, deps: Deps, finish: Finish): v
 async function runHistory(flags: Flags, id: string | undefined, deps: Deps): Promise<number> {
   const { history } = await import('../apply/history.ts');
   const answer = await history(id, { host: await deps.look(flags), stateDir: deps.stateDir });
-  if (flags.output === 'json')
-    deps.write((await import('../render/json.ts')).json({ schema: 'ctfix.history/v1', ...answer }));
-  else deps.write((await import('../render/history.ts')).historyText(answer, deps.view('stdout', flags)));
+  if (flags.output === 'json') deps.write(json({ schema: 'ctfix.history/v1', ...answer }));
+  else deps.write(historyText(answer, deps.view('stdout', flags)));
   return EXIT.ok;
 }

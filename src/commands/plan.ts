@@ -1,6 +1,11 @@
 /** `ctfix plan`: what would change and why; changes nothing. */
 import type { Command } from 'commander';
 import { type PlanFlags, planOptions } from '../options.ts';
+import { json } from '../render/json.ts';
+import { planMarkdown } from '../render/plan-markdown.ts';
+import { planExit } from '../render/plan-parts.ts';
+import { planText } from '../render/plan-text.ts';
+import { survey } from '../survey.ts';
 import type { CommonFlags, Deps } from './deps.ts';
 import { examples, outputFlag, rootFlag, sizingFlags } from './flags.ts';
 import { type Finish, runs } from './runs.ts';
@@ -26,11 +31,10 @@ export function registerPlan(program: Command, deps: Deps, finish: Finish): void
 }
 
 async function runPlan(flags: Flags, deps: Deps): Promise<number> {
-  const [{ survey }, { planExit }] = await Promise.all([import('../survey.ts'), import('../render/plan-parts.ts')]);
   const { facts, plan } = await survey(await deps.look(flags), planOptions(flags), deps);
   const report = { plan, facts, now: deps.now() };
-  if (flags.output === 'json') deps.write((await import('../render/json.ts')).json(plan));
-  else if (flags.output === 'markdown') deps.write((await import('../render/plan-markdown.ts')).planMarkdown(report));
-  else deps.write((await import('../render/plan-text.ts')).planText(report, deps.view('stdout', flags)));
+  if (flags.output === 'json') deps.write(json(plan));
+  else if (flags.output === 'markdown') deps.write(planMarkdown(report));
+  else deps.write(planText(report, deps.view('stdout', flags)));
   return planExit(plan, flags.detailedExitcode === true);
 }

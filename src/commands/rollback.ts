@@ -1,6 +1,8 @@
 /** `ctfix rollback`: takes a change back. */
 import type { Command } from 'commander';
 import { CtfixError, EXIT } from '../errors.ts';
+import { json } from '../render/json.ts';
+import { outcomeText } from '../render/outcome.ts';
 import { applyDeps } from './apply-deps.ts';
 import type { CommonFlags, Deps } from './deps.ts';
 import { examples, outputFlag } from './flags.ts';
@@ -24,13 +26,9 @@ export function registerRollback(program: Command, deps: Deps, finish: Finish): 
 
 async function runRollback(flags: Flags, id: string | undefined, deps: Deps): Promise<number> {
   if (!deps.isRoot) throw new CtfixError('notRoot', 'taking a change back needs root', { hint: 'sudo ctfix rollback' });
-  const [{ rollback }, { outcomeText }] = await Promise.all([
-    import('../apply/rollback.ts'),
-    import('../render/outcome.ts'),
-  ]);
+  const { rollback } = await import('../apply/rollback.ts');
   const outcome = await rollback(id, await applyDeps(flags, {}, deps));
-  if (flags.output === 'json')
-    deps.write((await import('../render/json.ts')).json({ schema: 'ctfix.outcome/v1', ...outcome }));
+  if (flags.output === 'json') deps.write(json({ schema: 'ctfix.outcome/v1', ...outcome }));
   else deps.write(outcomeText('rollback', outcome, deps.view('stdout', flags)));
   return EXIT[outcome.exit];
 }

@@ -1,9 +1,10 @@
-/** What `--verbose` tells: every look at the host, in the order in which it happens. */
-import type { ReadHost } from '../host/host.ts';
+/** What `--verbose` tells: every look at the host and every change of it, in the order in which they happen. */
+import { argvOf } from '../command.ts';
+import type { Host, ReadHost } from '../host/host.ts';
 import { escapeLine } from '../render/escape.ts';
 
 /** The same host; `note` gets a line for every file, directory, link and program that is read. */
-export function traced<H extends ReadHost>(inner: H, note: (text: string) => void): H {
+export function traced(inner: ReadHost, note: (text: string) => void): ReadHost {
   const tell = (what: string, target: string) => note(`${what} ${escapeLine(target)}\n`);
   return {
     ...inner,
@@ -26,6 +27,27 @@ export function traced<H extends ReadHost>(inner: H, note: (text: string) => voi
     run: (argv, options) => {
       tell('run ', argv.join(' '));
       return inner.run(argv, options);
+    },
+  };
+}
+
+/** The same for a host that is changed; what is written is told as well. */
+export function tracedChanges(inner: Host, note: (text: string) => void): Host {
+  const tell = (what: string, target: string) => note(`${what} ${escapeLine(target)}\n`);
+  return {
+    ...inner,
+    ...traced(inner, note),
+    replaceFile: (path, file) => {
+      tell(file === undefined ? 'remove' : 'write', path);
+      return inner.replaceFile(path, file);
+    },
+    writeValue: (path, value) => {
+      tell('write', `${value} to ${path}`);
+      return inner.writeValue(path, value);
+    },
+    perform: (command, options) => {
+      tell('do  ', argvOf(command).join(' '));
+      return inner.perform(command, options);
     },
   };
 }

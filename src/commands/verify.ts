@@ -1,6 +1,9 @@
 /** `ctfix verify`: whether the promises of the last change hold. */
 import type { Command } from 'commander';
+import { verify } from '../apply/verify.ts';
 import { EXIT } from '../errors.ts';
+import { json } from '../render/json.ts';
+import { verifyText } from '../render/verify.ts';
 import type { CommonFlags, Deps } from './deps.ts';
 import { examples, outputFlag, rootFlag } from './flags.ts';
 import { type Finish, runs } from './runs.ts';
@@ -21,10 +24,8 @@ export function registerVerify(program: Command, deps: Deps, finish: Finish): vo
 }
 
 async function runVerify(flags: Flags, deps: Deps): Promise<number> {
-  const { verify } = await import('../apply/verify.ts');
   const report = await verify(await deps.look(flags), deps);
-  if (flags.output === 'json')
-    deps.write((await import('../render/json.ts')).json({ schema: 'ctfix.verify/v1', ...report }));
-  else deps.write((await import('../render/verify.ts')).verifyText(report, deps.view('stdout', flags)));
+  if (flags.output === 'json') deps.write(json({ schema: 'ctfix.verify/v1', ...report }));
+  else deps.write(verifyText(report, deps.view('stdout', flags)));
   return EXIT[report.exit];
 }

@@ -9,14 +9,14 @@ import { EXIT } from '../../src/errors.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const bundle = join(root, 'dist/ctfix.mjs');
-const folder = mkdtempSync(join(tmpdir(), 'ctfix-cli-'));
+const top = mkdtempSync(join(tmpdir(), 'ctfix-cli-'));
 
 beforeAll(() => {
   if (existsSync(bundle)) return;
   const built = spawnSync(process.execPath, [join(root, 'scripts/build.mjs')], { encoding: 'utf8' });
   if (built.status !== 0) throw new Error(built.stderr);
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => rmSync(top, { recursive: true, force: true }));
 
 /** Runs it without a terminal. */
 function ctfix(...words: string[]) {
@@ -97,6 +97,7 @@ describe('plan on whatever machine this is', () => {
   });
 
   test('an empty tree below --root has an answer too, and stays empty', () => {
+    const folder = mkdtempSync(join(top, 'tree-'));
     const { status, stdout, stderr } = ctfix('plan', '--root', folder);
     expect(stdout).toMatch(/^(needed|precaution|requested|nothing to do): ./);
     expect(stderr).toBe('');
@@ -130,6 +131,13 @@ describe('facts', () => {
     const { status, stdout, stderr } = ctfix('facts');
     expect({ status, stderr }).toEqual({ status: EXIT.ok, stderr: '' });
     expect(JSON.parse(stdout).schema).toBe('ctfix.facts/v1');
+  });
+
+  test('a recording goes to a new directory, and an old one is not written over', () => {
+    const dir = join(top, 'recorded');
+    expect(ctfix('facts', '--record', dir)).toMatchObject({ status: EXIT.ok, stdout: '' });
+    expect(readdirSync(dir)).toEqual(expect.arrayContaining(['commands.json', 'host.json', 'root']));
+    expect(ctfix('facts', '--record', dir)).toMatchObject({ status: EXIT.usage, stdout: '' });
   });
 });
 

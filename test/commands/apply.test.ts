@@ -52,7 +52,7 @@ describe('nothing is begun', () => {
     ['by a dry run', plan, ['--yes', '--dry-run'], EXIT.ok],
   ])('%s', async (_, found, words, code) => {
     finds(found);
-    const { result, said } = await run(words, { isRoot: false, interactive: true });
+    const { result, said } = await run(words, { isRoot: false, interactive: () => true });
     expect(result).toBe(code);
     expect(apply).not.toHaveBeenCalled();
     expect(said.asked).toEqual([]);
@@ -77,7 +77,7 @@ describe('nothing is begun', () => {
     ['cancel', ['cancel']],
     ['looking at the diff first', ['diff', 'cancel']],
   ])('when the person answers: %s', async (_, answers) => {
-    const { result, said } = await run([], { interactive: true }, answers);
+    const { result, said } = await run([], { interactive: () => true }, answers);
     expect(result).toBe(EXIT.failed);
     expect(apply).not.toHaveBeenCalled();
     expect(said.err).toMatch(/Nothing was changed\.\n$/);
@@ -89,12 +89,12 @@ describe('nothing is begun', () => {
 
 describe('the question', () => {
   test('offers apply, another strategy, the diff, and cancel', async () => {
-    const { said } = await run([], { interactive: true });
+    const { said } = await run([], { interactive: () => true });
     expect(said.asked[0]?.choices.map(({ value }) => value)).toEqual(['apply', 'strategy', 'diff', 'cancel']);
   });
 
   test('another strategy makes another plan, and that one is applied', async () => {
-    const { result, said } = await run(['--peak', '5'], { interactive: true }, ['strategy', 'persist', 'apply']);
+    const { result, said } = await run(['--peak', '5'], { interactive: () => true }, ['strategy', 'persist', 'apply']);
     expect(result).toBe(EXIT.ok);
     expect(survey.mock.lastCall?.[1]).toEqual({ peak: 5, strategy: 'persist' });
     expect((apply.mock.lastCall as [Plan, Facts, ApplyDeps])[0].strategy.taken).toBe('persist');
@@ -106,7 +106,7 @@ describe('the question', () => {
       facts,
       plan: options.strategy === 'reload' ? refused : plan,
     }));
-    const { said } = await run([], { interactive: true }, ['strategy', 'reload', 'apply']);
+    const { said } = await run([], { interactive: () => true }, ['strategy', 'reload', 'apply']);
     expect(said.asked[2]?.choices.map(({ value }) => value)).toEqual(['strategy', 'diff', 'cancel']);
     expect(said.err).toContain('to do: remove the line');
     expect(apply).not.toHaveBeenCalled();

@@ -33,7 +33,7 @@ export function fakeDeps(more: Partial<Deps> = {}, answers: readonly string[] = 
     view: () => ({ colour: false, unicode: false }),
     now: () => new Date('2026-11-24T05:33:10.000Z'),
     sleep: async () => undefined,
-    interactive: false,
+    interactive: () => false,
     catchSignals: () => () => false,
     isRoot: true,
     templates: { modprobe: '', sysctl: '', udev: '', install: '' },
