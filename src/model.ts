@@ -233,8 +233,8 @@ export type ConfigFacts = {
   /** the same in procps `sysctl --system` order: /etc/sysctl.conf once more at the end */
   readonly procpsSysctl: readonly SysctlLine[];
   /**
-   * Lines without a value (`-key`): systemd-sysctl takes back every line of that key before them, whatever its file;
-   * those lines are left out of `systemdSysctl`. `value` is ''.
+   * Lines without a value (`-key`) or with one that the kernel refuses: systemd-sysctl takes back every line of that
+   * spelling before them, whatever its file; those lines are left out of `systemdSysctl`. `value` is ''.
    */
   readonly exclusions?: readonly SysctlLine[];
   /** lines of ufw's IPT_SYSCTL file, applied whenever ufw starts */

@@ -87,28 +87,24 @@ export function sysctlProblems({ file, entries }: SysctlFile): readonly Problem[
     if (entry.kind !== 'assign' || !concerns(entry.path)) return [];
     const { value, what } = numberFor(entry.path, entry.value);
     if (what === undefined) return [];
-    const effect = value === undefined ? '; the line has no effect' : '';
-    return [{ ...at, what: `${sysctlKey(entry.path)}: ${what}${effect}` }];
+    const key = sysctlKey(entry.path);
+    // systemd-sysctl forgets the lines before one that fails: see systemdOrder.
+    const text = value === undefined ? `keeps systemd-sysctl from setting ${key} (${what})` : `${key}: ${what}`;
+    return [{ ...at, what: text }];
   });
 }
 
-/** The lines of files in reading order that take a conntrack key back from systemd-sysctl; `value` is ''. sysctl.d(5) */
+/**
+ * The lines of files in reading order that take a conntrack key back from systemd-sysctl: those without a value, and
+ * those whose value the kernel refuses; `value` is ''. See systemdOrder.
+ */
 export function exclusions(files: readonly SysctlFile[]): readonly SysctlLine[] {
   return files.flatMap(({ file, entries }) =>
-    entries.flatMap((entry) =>
-      entry.kind === 'exclude' && concerns(entry.path)
-        ? [
-            {
-              file,
-              line: entry.line,
-              key: sysctlKey(entry.path),
-              value: '',
-              raw: entry.raw.replace(/\r?\n$/, ''),
-              optional: true,
-            },
-          ]
-        : [],
-    ),
+    entries.flatMap((entry) => {
+      if (!('path' in entry) || !concerns(entry.path) || !takesBack({ file, entry })) return [];
+      const raw = entry.raw.replace(/\r?\n$/, '');
+      return [{ file, line: entry.line, key: sysctlKey(entry.path), value: '', raw, optional: true }];
+    }),
   );
 }
 
@@ -147,14 +143,15 @@ export function globOf(pattern: string): (path: string) => boolean {
   }
 }
 
+/** An entry that matters, and where it stands. */
+type Item = { readonly file: string; readonly entry: SysctlEntry & { readonly path: string } };
+
 /**
  * The conntrack lines in the order in which a loader lets them win, the last one of a key wins. Lines that the kernel
- * refuses are left out (sysctlProblems names them).
- * - A glob gives way to any explicit line of the same key, wherever that stands: glob lines come first here.
- * - systemd: a line without a value takes back the lines of the key before it; both spellings of max are one value,
- *   written in the order of the last change of each spelling.
- * - procps: such a line only keeps globs away.
- * Source: parse_file and apply_all in systemd's sysctl.c; measured for procps-ng 4.0.2 with `sysctl --dry-run`.
+ * refuses are left out (sysctlProblems names them), and so are globs of keys that an explicit line names.
+ * - procps writes line after line; a line without a value only keeps globs away.
+ * - systemd keeps one entry for each spelling, see systemdOrder.
+ * Measured against systemd 252 and procps-ng 4.0.2 with random files.
  * @param files in reading order; for procps with /etc/sysctl.conf once more at the end
  * @param existing names in /proc/sys/net/netfilter that a glob can match
  */
@@ -163,50 +160,54 @@ export function effective(
   loader: 'systemd' | 'procps',
   existing: readonly string[] = [],
 ): readonly SysctlLine[] {
-  const entries = files.flatMap(({ file, entries }) => entries.map((entry) => ({ file, entry })));
-  const named = new Set(entries.flatMap(({ entry }) => ('path' in entry ? [entry.path] : [])));
+  const items = files.flatMap(({ file, entries }) =>
+    entries.flatMap((entry): readonly Item[] => ('path' in entry && concerns(entry.path) ? [{ file, entry }] : [])),
+  );
+  const named = new Set(items.map(({ entry }) => entry.path));
   const names = existing.length > 0 ? existing : ['nf_conntrack_max', 'nf_conntrack_buckets'];
-  const paths = [
-    ALIAS,
-    ...names.filter((name) => name.startsWith('nf_conntrack_')).map((name) => `net/netfilter/${name}`),
-  ];
-  const weak: SysctlLine[] = [];
-  let explicit: { path: string; line: SysctlLine }[] = [];
-  for (const { file, entry } of entries) {
-    if (entry.kind === 'exclude' && loader === 'systemd') explicit = explicit.filter(({ path }) => path !== entry.path);
-    if (entry.kind !== 'assign' || !concerns(entry.path)) continue;
-    const globbed = isGlob(entry.path);
-    for (const path of globbed ? paths.filter(globOf(entry.path)).filter((each) => !named.has(each)) : [entry.path]) {
-      const { value } = numberFor(path, entry.value);
-      if (value === undefined) continue;
-      const { line, raw, optional } = entry;
-      const found = {
-        file,
-        line,
-        key: sysctlKey(path),
-        value: String(value),
-        raw: raw.replace(/\r?\n$/, ''),
-        optional,
-      };
-      if (globbed) weak.push(found);
-      else explicit.push({ path, line: found });
-    }
-  }
-  return [...weak, ...(loader === 'systemd' ? bySpelling(explicit) : explicit).map(({ line }) => line)];
+  const keys = names.filter((name) => name.startsWith('nf_conntrack_')).map((name) => `net/netfilter/${name}`);
+  const open = [ALIAS, ...keys].filter((path) => !named.has(path));
+  return (loader === 'systemd' ? systemdOrder(items) : items).flatMap((item) => linesFor(item, open));
 }
 
 /**
- * systemd keeps one entry for each spelling, at the place of its last *change*: a repeated value does not move it.
- * Matters only where both spellings of max are used: then the spelling that was changed last is moved to the end.
+ * systemd's order: an entry is written at the place of the last *change* of its spelling; a repeated value does not
+ * move it, and a line without a value, or with one that the kernel refuses, takes back the lines before it. Lines that
+ * were overwritten come first here: they win nothing.
+ * Source: parse_file and apply_all in systemd's src/sysctl/sysctl.c.
  */
-function bySpelling<T extends { path: string; line: SysctlLine }>(lines: readonly T[]): readonly T[] {
-  const kept = new Map<string, T>();
-  for (const each of lines) {
-    if (kept.get(each.path)?.line.value === each.line.value) continue;
-    kept.delete(each.path);
-    kept.set(each.path, each);
+function systemdOrder(items: readonly Item[]): readonly Item[] {
+  const live = new Map<string, Item>();
+  let overwritten: readonly Item[] = [];
+  for (const item of items) {
+    const { entry } = item;
+    const before = live.get(entry.path);
+    if (takesBack(item)) overwritten = overwritten.filter((each) => each.entry.path !== entry.path);
+    else if (before !== undefined) overwritten = [...overwritten, sameValue(before, item) ? item : before];
+    if (before !== undefined && sameValue(before, item)) continue;
+    live.delete(entry.path);
+    live.set(entry.path, item);
   }
-  const last = [...kept.values()].findLast(({ path }) => path === ALIAS || path === `${PREFIX}max`);
-  if (last === undefined || !kept.has(ALIAS) || !kept.has(`${PREFIX}max`)) return lines;
-  return [...lines.filter((each) => each !== last), last];
+  return [...overwritten, ...live.values()];
+}
+
+function sameValue({ entry: a }: Item, { entry: b }: Item): boolean {
+  return a.kind === 'assign' && b.kind === 'assign' && a.value === b.value;
+}
+
+function takesBack({ entry }: Item): boolean {
+  if (entry.kind !== 'assign') return true;
+  return !isGlob(entry.path) && numberFor(entry.path, entry.value).value === undefined;
+}
+
+/** What one entry writes; `open`: paths that a glob may write. */
+function linesFor({ file, entry }: Item, open: readonly string[]): readonly SysctlLine[] {
+  if (entry.kind !== 'assign') return [];
+  const paths = isGlob(entry.path) ? open.filter(globOf(entry.path)) : [entry.path];
+  return paths.flatMap((path) => {
+    const { value } = numberFor(path, entry.value);
+    const raw = entry.raw.replace(/\r?\n$/, '');
+    const { line, optional } = entry;
+    return value === undefined ? [] : [{ file, line, key: sysctlKey(path), value: String(value), raw, optional }];
+  });
 }

@@ -122,7 +122,20 @@ describe('who wins', () => {
     ['the last file', [`${MAX}=2`, `${MAX}=1`], { max: 1 }, { max: 1 }],
     ['the legacy name is the same value', [`${MAX}=1`, 'net.nf_conntrack_max=2'], { max: 2 }, { max: 2 }],
     ['either spelling', ['net/netfilter/nf_conntrack_max=1', `${MAX}=3`], { max: 3 }, { max: 3 }],
-    ['a refused value does not count', [`${MAX}=1`, `${MAX}=lots`], { max: 1 }, { max: 1 }],
+    ['a refused value wins nothing, and systemd forgets what came before', [`${MAX}=1`, `${MAX}=lots`], {}, { max: 1 }],
+    ['a good value after a refused one', [`${MAX}=`, `${MAX}=1`], { max: 1 }, { max: 1 }],
+    [
+      'a refused value of the other spelling takes nothing back',
+      [`${MAX}=1`, 'net.nf_conntrack_max=-1'],
+      { max: 1 },
+      { max: 1 },
+    ],
+    [
+      'a glob of one spelling after a line of the other',
+      ['net.nf_conntrack_max=1', 'net.netfilter.nf_conntrack_m*=7'],
+      { max: 7 },
+      { max: 7 },
+    ],
     ['a glob alone', ['net.netfilter.nf_conntrack_*=7'], { max: 7, buckets: 7 }, { max: 7, buckets: 7 }],
     [
       'a glob gives way to an explicit line before it',
@@ -167,9 +180,9 @@ describe('who wins', () => {
 
 test.each([
   [`${MAX} = 65536 more`, 1, /text after the number/],
-  [`\n${MAX} = -1`, 2, /negative.*no effect/],
-  [`net.netfilter.nf_conntrack_buckets = 0`, 1, /refuses.*no effect/],
-  [`${MAX} = 99999999999999999999`, 1, /more than 2147483647.*no effect/],
+  [`\n${MAX} = -1`, 2, /^keeps systemd-sysctl from setting net.netfilter.nf_conntrack_max .*negative/],
+  [`net.netfilter.nf_conntrack_buckets = 0`, 1, /^keeps.*refuses/],
+  [`${MAX} = 99999999999999999999`, 1, /^keeps.*more than 2147483647/],
   [`${MAX} = 268435456`, 1, /2\^27/],
   [`${MAX}`, 1, /not an assignment/],
   [`-${MAX}`, 1, /keeps systemd-sysctl from setting/],
@@ -199,7 +212,8 @@ test.each([
 ])('glob %s on %s: %s', (glob, path, expected) => expect(globOf(glob)(path)).toBe(expected));
 
 test('exclusions are listed with their place', () => {
-  expect(exclusions([file('f', `${MAX}=1\n-net/nf_conntrack_max\n-kernel.x\n-${MAX} = 5\n`)])).toEqual([
+  expect(exclusions([file('f', `${MAX}=1\n-net/nf_conntrack_max\n-kernel.x\n-${MAX} = 5\n${MAX}=x\n`)])).toEqual([
     { file: 'f', line: 2, key: MAX, value: '', raw: '-net/nf_conntrack_max', optional: true },
+    { file: 'f', line: 5, key: MAX, value: '', raw: `${MAX}=x`, optional: true },
   ]);
 });
