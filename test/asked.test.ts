@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CtfixError } from '../src/errors.ts';
-import type { Facts, PlanOptions } from '../src/model.ts';
+import type { PlanOptions } from '../src/model.ts';
 import { size } from '../src/sizing.ts';
 import { factsOf, type Said } from './support/facts.ts';
 
