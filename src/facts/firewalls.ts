@@ -27,6 +27,17 @@ const PROCESSES: Readonly<Record<string, FirewallName>> = {
   kubelite: 'kube-proxy',
 };
 
+/** Traces of Kubernetes: without any of them, and with a systemd that answers for the rest, no process is looked at. */
+export const KUBERNETES = [
+  '/var/lib/kubelet',
+  '/var/lib/kube-proxy',
+  '/etc/kubernetes',
+  '/var/lib/rancher',
+  '/var/lib/k0s',
+  '/var/snap/microk8s',
+  '/etc/cni/net.d',
+] as const;
+
 /** Is this the name of a process that owns rules whatever started it? */
 export function isOwnerProcess(comm: string): boolean {
   return Object.hasOwn(PROCESSES, comm);

@@ -6,6 +6,7 @@ import {
   follows,
   installedUnits,
   isOwnerProcess,
+  KUBERNETES,
   OWNER_PROPERTIES,
   owners,
   parseShow,
@@ -185,7 +186,7 @@ async function gatherFirewalls(look: Look, systemd: boolean): Promise<readonly F
   const [lists, conf, processes] = await Promise.all([
     Promise.all(UNIT_DIRS.map((dir) => look.dir(dir))),
     look.text(UFW_CONF),
-    live ? gatherProcesses(look) : [],
+    live && (!systemd || (await anyOf(look, KUBERNETES)) !== undefined) ? gatherProcesses(look) : [],
   ]);
   const units = installedUnits(lists.flat());
   const ufw = conf === undefined ? undefined : ufwEnabled(conf);

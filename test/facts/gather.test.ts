@@ -214,6 +214,53 @@ describe('below another root', () => {
   });
 });
 
+describe('kube-proxy', () => {
+  const [POD, OTHER] = ['net:[4026531840]', 'net:[4026532999]'];
+  const kube = async (netns: string | undefined, more: Recording = {}) => {
+    const links = { '/proc/self/ns/net': POD, ...(netns === undefined ? {} : { '/proc/77/ns/net': netns }) };
+    const files = { '/proc/77/comm': 'kube-proxy\n', '/etc/kubernetes/kubelet.conf': '', ...more.files };
+    return owner(await gather(changed('debian12-idle-2g', { ...more, links, files }), { sleep }), 'kube-proxy');
+  };
+  test('a process of this namespace is an owner, seen by root or not', async () => {
+    expect(await kube(POD)).toEqual({ name: 'kube-proxy', state: 'active', takesAlong: [] });
+    expect((await kube(undefined))?.state).toBe('active');
+  });
+  test('one of another namespace is none', async () => expect(await kube(OTHER)).toBeUndefined());
+  test('processes are looked at only where there are traces of Kubernetes', async () => {
+    const host = recordedHost(folder('debian12-idle-2g'));
+    const read: string[] = [];
+    const dir = async (path: string) => {
+      read.push(path);
+      return host.readDir(path);
+    };
+    await gather({ ...host, readDir: dir }, { sleep });
+    expect(read).not.toContain('/proc');
+  });
+});
+
+describe('children', () => {
+  test('one systemctl where no other unit would follow, none without a firewall, none without systemd', async () => {
+    const ran = async (name: string) => {
+      const host = recordedHost(folder(name));
+      const argvs: string[] = [];
+      await gather(
+        {
+          ...host,
+          run: async (argv) => {
+            argvs.push(argv.join(' '));
+            return host.run(argv);
+          },
+        },
+        { sleep },
+      );
+      return argvs.map((words) => words.split(' ').slice(0, 2).join(' '));
+    };
+    expect(await ran('debian12-idle-2g')).toEqual(['systemctl show']);
+    expect(await ran('builtin-6.18')).toEqual([]);
+    expect(await ran('el7-ish')).toEqual(['uname -m', 'systemctl show']);
+  });
+});
+
 describe('two looks at the counters', () => {
   const waits = async (host: ReadHost) => {
     const waited: number[] = [];
