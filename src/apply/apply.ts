@@ -1,7 +1,7 @@
 /** Carries out a plan: checked, locked, recorded ahead, read back, proved; or everything back as it was. */
 import { CtfixError, StepFailed } from '../errors.ts';
 import { type Action, type Facts, isEmpty, isKnown, type JournalLine, known, type Plan } from '../model.ts';
-import { executeAll } from './execute.ts';
+import { beginOf, executeAll } from './execute.ts';
 import { createJournal, type Journal, journalIds, newId } from './journal.ts';
 import { takeLock } from './lock.ts';
 import type { ApplyDeps, Outcome, OutcomeLine } from './outcome.ts';
@@ -59,7 +59,7 @@ async function obstacles(plan: Plan, facts: Facts, deps: ApplyDeps): Promise<Out
  * What is no longer as it was planned for: another thing would be done, or done to something that has changed. What
  * would be written is not compared: it may hang on the count, which moves all the time. Pure.
  */
-export function movedSince(plan: Plan, facts: Facts, fresh: { facts: Facts; plan: Plan }): OutcomeLine[] {
+function movedSince(plan: Plan, facts: Facts, fresh: { facts: Facts; plan: Plan }): OutcomeLine[] {
   const lines: OutcomeLine[] = [];
   const [before, after] = [known(facts.module.inode), known(fresh.facts.module.inode)];
   if (before !== after)
@@ -123,7 +123,7 @@ async function execute(journal: Journal, plan: Plan, deps: ApplyDeps): Promise<O
     if (deps.interrupted()) throw new StepFailed('a signal came after the last step, before the change was complete');
     const counters = isKnown(facts.table.counters) ? { counters: facts.table.counters } : {};
     journal.append(await endLine(deps, { outcome: 'applied', ...counters }));
-    return { exit: 'ok', id, lines: [...done, ...proof, ...lines, ...(await finish(deps, id, 'applied'))] };
+    return { exit: 'ok', id, lines: [...done, ...proof, ...lines, ...(await finish(deps, journal, 'applied'))] };
   } catch (error) {
     return takeBack(journal, deps, error);
   }
@@ -149,7 +149,7 @@ async function takeBack(journal: Journal, deps: ApplyDeps, error: unknown): Prom
   const recorded = append(journal, notes, end);
   if (!recorded) notes.push({ kind: 'todo', text: `free space for the record, then run ctfix rollback ${id}` });
   const exit = whole ? (changed ? 'rolledBack' : 'failed') : 'stuck';
-  return { exit, id, lines: [failed, ...lines, ...notes, ...(await finish(deps, id, outcome))] };
+  return { exit, id, lines: [failed, ...lines, ...notes, ...(await finish(deps, journal, outcome))] };
 }
 
 /** The last line of a change. */
@@ -166,14 +166,14 @@ async function uptime({ host }: ApplyDeps): Promise<number> {
 }
 
 /** state.json and the line in the system's journal: neither undoes a change that is complete when it fails. */
-export async function finish(deps: ApplyDeps, id: string, outcome: string): Promise<OutcomeLine[]> {
+export async function finish(deps: ApplyDeps, journal: Journal, outcome: string): Promise<OutcomeLine[]> {
   const lines: OutcomeLine[] = [];
   try {
     rebuildState(deps.stateDir);
   } catch (error) {
     lines.push({ kind: 'note', text: `state.json could not be written: ${sentenceOf(error)}` });
   }
-  if (!(await logChange(deps.host, id, outcome))) {
+  if (!(await logChange(deps.host, beginOf(journal.lines), outcome))) {
     lines.push({ kind: 'note', text: 'the journal of the system has no line about this: logger did not work' });
   }
   return lines;

@@ -50,7 +50,7 @@ async function executeOne(deps: ApplyDeps, journal: Journal, seq: number, action
 }
 
 /** What an action is about, as outcomes name it. Pure. */
-export function itemOf(action: Action): string {
+function itemOf(action: Action): string {
   switch (action.do) {
     case 'write-file':
       return action.path;

@@ -3,8 +3,7 @@
  * item is compared three ways before it is touched and read back afterwards; doing it twice does nothing twice.
  */
 import { posix } from 'node:path';
-import { StepFailed } from '../errors.ts';
-import { HostError } from '../host/host.ts';
+import { HostError, StepFailed } from '../errors.ts';
 import type { JournalLine } from '../model.ts';
 import { beginOf, reloadRun } from './execute.ts';
 import type { Journal } from './journal.ts';
@@ -28,8 +27,14 @@ export async function conflictsOf(deps: ApplyDeps, lines: readonly JournalLine[]
   const undo = await undoHere(deps, lines);
   const found: OutcomeLine[] = [];
   for (const item of undo.files) {
-    const now = await deps.host.readFile(item.path);
-    if (undoStep(now, item.before, item.after) === 'conflict') found.push(conflict(item, now));
+    try {
+      const now = await deps.host.readFile(item.path);
+      if (undoStep(now, item.before, item.after) === 'conflict') found.push(conflict(item, now));
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      // It cannot even be read as text: whatever that is, the change did not leave it.
+      found.push({ kind: 'conflict', item: item.path, text: error.message });
+    }
   }
   if (undo.valuesAreOurs) return found;
   for (const item of undo.values) {
@@ -56,7 +61,7 @@ export async function revert(deps: ApplyDeps, journal: Journal): Promise<Reverte
   for (const item of undo.files) await attempt(work, item.path, item.seq, () => revertFile(deps, item));
   for (const item of undo.files) await clearLeftovers(work, item);
   for (const item of undo.files) for (const dir of [...item.dirs].reverse()) await removeDir(work, dir);
-  if (work.lines.some((line) => line.kind === 'undone')) await refresh(work, undo);
+  await refresh(work, undo);
   if (undo.reload === 'begun') await recover(work);
   const max = undo.values.find((item) => item.path === MAX_PATH);
   for (const item of await inSafeOrder(deps.host, undo.values)) {

@@ -75,5 +75,5 @@ async function undo(journal: Journal, deps: ApplyDeps): Promise<Outcome> {
   const recorded = append(journal, more, await endLine(deps, { outcome, ...(kept.length > 0 && { kept }) }));
   if (!recorded) more.push({ kind: 'todo', text: `free space for the record, then run ctfix rollback ${id} again` });
   const exit = whole ? 'ok' : 'stuck';
-  return { exit, id, lines: [...lines, ...more, ...(await finish(deps, id, outcome))] };
+  return { exit, id, lines: [...lines, ...more, ...(await finish(deps, journal, outcome))] };
 }

@@ -1,5 +1,9 @@
 /** Who makes a change, and the line about it in the journal of the system. */
-import { type Host, HostError, type ReadHost } from '../host/host.ts';
+import { HostError } from '../errors.ts';
+import type { Host, ReadHost } from '../host/host.ts';
+import { isKnown, type JournalLine, type Maybe } from '../model.ts';
+
+type Begin = Extract<JournalLine, { line: 'begin' }>;
 
 /** (uid_t)-1: no login stands behind this process (a boot service, cron of some systems). */
 const NO_LOGIN = '4294967295';
@@ -17,8 +21,13 @@ export async function whoIs(host: ReadHost): Promise<string> {
 }
 
 /** Tells the system's journal who did what and how it ended; false when that did not work. */
-export async function logChange(host: Host, id: string, outcome: string): Promise<boolean> {
-  const { code } = await host.perform({ log: `change ${id} by ${await whoIs(host)}: ${outcome}` });
+export async function logChange(host: Host, { id, plan }: Begin, outcome: string): Promise<boolean> {
+  const { present, targets } = plan.sizing;
+  const from = (value: Maybe<number>) => (isKnown(value) ? value : 'unknown');
+  const max = `max ${from(present.max)} -> ${targets.max}`;
+  const buckets = `buckets ${from(present.buckets)} -> ${targets.buckets}`;
+  const what = `${plan.strategy.taken}, ${max}, ${buckets}`;
+  const { code } = await host.perform({ log: `change ${id} (${what}) by ${await whoIs(host)}: ${outcome}` });
   return code === 0;
 }
 

@@ -31,7 +31,9 @@ describe('apply', () => {
     expect(memory.files.get(OWN.modprobe)?.text).toBe(`${FOREIGN}\noptions nf_conntrack hashsize=131072\n`);
     expect(memory.performed).toEqual([
       { udev: 'reload' },
-      { log: `change ${outcome.id} by ada (login uid 1000): applied` },
+      {
+        log: `change ${outcome.id} (live, max 65536 -> 131072, buckets 65536 -> 131072) by ada (login uid 1000): applied`,
+      },
     ]);
     const state = JSON.parse(readFileSync(join(dir, 'state.json'), 'utf8'));
     expect(state).toMatchObject({

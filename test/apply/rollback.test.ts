@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { apply } from '../../src/apply/apply.ts';
 import { history } from '../../src/apply/history.ts';
 import { rollback } from '../../src/apply/rollback.ts';
+import { HostError } from '../../src/host/host.ts';
 import type { Targets } from '../../src/model.ts';
 import { OWN } from '../../src/own.ts';
 import { depsFor, FOREIGN, growActions, HASH, look, MAX, planOf, stateDir } from '../support/changes.ts';
@@ -92,6 +93,16 @@ describe('rollback', () => {
       ],
     });
     expect(memory.snapshot()).toEqual(before);
+  });
+
+  test('a file that is no text any more is a conflict, too', async () => {
+    const { memory, deps } = await applied();
+    const readFile = async (path: string) => {
+      if (path === OWN.sysctl) throw new HostError(path, 'NOT_TEXT', `${path} is not text: it has NUL bytes`);
+      return memory.host.readFile(path);
+    };
+    const outcome = await rollback(undefined, { ...deps, host: { ...memory.host, readFile } });
+    expect(outcome).toMatchObject({ exit: 'refused', lines: [{ kind: 'conflict', item: OWN.sysctl }] });
   });
 
   test('somebody took a part back by hand: that part is already as it was', async () => {

@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import { type FileStat, type Host, HostError, type RunResult } from '../../src/host/host.ts';
 import type { HostCommand } from '../../src/model.ts';
 
-export type Node = { readonly text: string; readonly mode: number };
+type Node = { readonly text: string; readonly mode: number };
 
 export type Memory = {
   readonly host: Host;
