@@ -10,7 +10,7 @@ export default async function setup(): Promise<void> {
   const begin = Date.now();
   const say = (line: string) => process.stderr.write(`vm: ${line} (${Math.round((Date.now() - begin) / 1000)} s)\n`);
   if (!existsSync(BINARY) && !process.env.CTFIX_VM_BARE) makeBinary(say);
-  for (const kernel of KERNELS) await snapshot(kernel, say);
+  for (const kernel of KERNELS) await snapshot({ kernel }, say);
   say('ready');
 }
 

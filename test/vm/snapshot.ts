@@ -1,15 +1,20 @@
-// Snapshots of a booted, idle guest: one for each kernel, and one on top of it with the ctfix binary installed.
+// Snapshots of a booted, idle guest: one for each kernel; on top of it one with a firewall in force; on top of that
+// one with the ctfix binary installed.
 // Memory is a file that every restored machine maps privately, so a restore copies nothing.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { copyFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Agent } from './agent.ts';
 import { cached, digest, prune } from './cache.ts';
+import { Guest } from './guest.ts';
 import { image, imageKey, type Kernel } from './image.ts';
+import { setUp } from './lab/firewalls.ts';
+import { peerUp } from './lab/peer.ts';
+import type { Kind } from './lab/rules.ts';
 import { Qemu, type Start } from './qemu.ts';
 
 const exec = promisify(execFile);
@@ -23,13 +28,19 @@ export const GUEST_BINARY = '/usr/local/sbin/ctfix';
 /** What a machine is restored from: disk.qcow2, ram and state, all read-only from then on. */
 export type Snapshot = { kernel: Kernel; image: string; dir: string };
 
-/** The snapshot to restore: with the binary in place if it has been built, else the bare system. */
-export async function snapshot(kernel: Kernel, say: (line: string) => void = () => {}): Promise<Snapshot> {
+/** Which machine: its kernel, and a firewall that is in force already, with the lab's peer beside it. */
+export type Wanted = { kernel: Kernel; firewall?: Kind; nat?: boolean };
+
+type Say = (line: string) => void;
+
+/** The snapshot to restore; the binary is in it if it has been built. */
+export async function snapshot({ kernel, firewall, nat }: Wanted, say: Say = () => {}): Promise<Snapshot> {
   const base = await baseSnapshot(kernel, say);
-  return existsSync(BINARY) ? withBinary(base, say) : base;
+  const system = firewall ? await withFirewall(base, firewall, nat, say) : base;
+  return existsSync(BINARY) ? withBinary(system, say) : system;
 }
 
-async function baseSnapshot(kernel: Kernel, say: (line: string) => void): Promise<Snapshot> {
+async function baseSnapshot(kernel: Kernel, say: Say): Promise<Snapshot> {
   const imageDir = await image(say);
   const code = await readFile(join(import.meta.dirname, 'qemu.ts'));
   const dir = await cached(`base-${kernel}-${digest(await imageKey(), code)}`, async (dir) => {
@@ -48,27 +59,56 @@ async function baseSnapshot(kernel: Kernel, say: (line: string) => void): Promis
   return { kernel, image: imageDir, dir };
 }
 
-/** The base, with the binary copied in from the attached disk. */
-async function withBinary(base: Snapshot, say: (line: string) => void): Promise<Snapshot> {
+async function withFirewall(base: Snapshot, kind: Kind, nat: boolean | undefined, say: Say): Promise<Snapshot> {
+  const lab = ['lab/rules.ts', 'lab/firewalls.ts', 'lab/peer.ts', 'guest.ts'];
+  const code = await Promise.all(lab.map((file) => readFile(join(import.meta.dirname, file))));
+  const name = `${kind}${nat === undefined ? '' : nat ? '+nat' : '-nat'}-${base.kernel}`;
+  return layer(base, name, digest(base.dir, ...code), undefined, async (agent) => {
+    say(`setting up ${kind} in the machine with kernel ${base.kernel} …`);
+    const guest = new Guest(agent);
+    await setUp(guest, kind, nat === undefined ? {} : { nat });
+    await peerUp(guest);
+    await agent.sh('sync');
+  });
+}
+
+/** With the binary copied in from the attached disk. */
+async function withBinary(system: Snapshot, say: Say): Promise<Snapshot> {
   const binary = await readFile(BINARY);
-  const dir = await cached(`ctfix-${base.kernel}-${digest(base.dir, binary)}`, async (dir) => {
-    say(`installing build/ctfix in the machine with kernel ${base.kernel} …`);
-    await prune(`ctfix-${base.kernel}-`, 2, 3_600_000);
-    await overlay(join(base.dir, 'disk.qcow2'), 'qcow2', join(dir, 'disk.qcow2'));
-    await exec('cp', ['--sparse=always', join(base.dir, 'ram'), join(dir, 'ram')]);
-    await copyFile(BINARY, join(dir, 'binary'));
-    await truncate(join(dir, 'binary'), ATTACHED_MB << 20);
+  const name = `ctfix-${basename(system.dir).replace(/-[0-9a-f]+$/, '')}`;
+  return layer(system, name, digest(system.dir, binary), binary, async (agent) => {
+    say(`installing build/ctfix in ${name} …`);
+    await install(agent, binary);
+  });
+}
+
+/** A snapshot on top of another one: restored, changed by `work`, saved. */
+async function layer(
+  below: Snapshot,
+  name: string,
+  key: string,
+  attached: Buffer | undefined,
+  work: (agent: Agent) => Promise<void>,
+): Promise<Snapshot> {
+  const dir = await cached(`${name}-${key}`, async (dir) => {
+    await prune(`${name}-`, 1, 1_800_000);
+    await overlay(join(below.dir, 'disk.qcow2'), 'qcow2', join(dir, 'disk.qcow2'));
+    await exec('cp', ['--sparse=always', join(below.dir, 'ram'), join(dir, 'ram')]);
+    await makeFile(join(dir, 'attached'), ATTACHED_MB, attached);
     const memory = { file: join(dir, 'ram'), share: true };
-    const start = { kernel: base.kernel, image: base.image, disk: join(dir, 'disk.qcow2'), memory, incoming: true };
-    await session({ ...start, attached: join(dir, 'binary') }, async (qemu, agent) => {
-      await qemu.load(join(base.dir, 'state'));
-      await install(agent, binary);
-      await qemu.save(join(dir, 'state'));
-    });
-    await rm(join(dir, 'binary'));
+    const disks = { disk: join(dir, 'disk.qcow2'), attached: join(dir, 'attached') };
+    await session(
+      { kernel: below.kernel, image: below.image, ...disks, memory, incoming: true },
+      async (qemu, agent) => {
+        await qemu.load(join(below.dir, 'state'));
+        await agent.request('clock', { seconds: Date.now() / 1000 });
+        await work(agent);
+        await qemu.save(join(dir, 'state'));
+      },
+    );
     await makeFile(join(dir, 'attached'), ATTACHED_MB);
   });
-  return { ...base, dir };
+  return { ...below, dir };
 }
 
 async function install(agent: Agent, binary: Buffer): Promise<void> {
@@ -99,7 +139,7 @@ export async function overlay(backing: string, format: 'raw' | 'qcow2', file: st
   await exec('qemu-img', ['create', '-q', '-f', 'qcow2', '-b', backing, '-F', format, file]);
 }
 
-async function makeFile(path: string, megabytes: number): Promise<void> {
-  await writeFile(path, '');
+async function makeFile(path: string, megabytes: number, content: string | Buffer = ''): Promise<void> {
+  await writeFile(path, content);
   await truncate(path, megabytes << 20);
 }

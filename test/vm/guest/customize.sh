@@ -41,6 +41,5 @@ systemctl --quiet enable ssh systemd-networkd ctfix-test-agent
 systemctl --quiet mask serial-getty@ttyS0.service getty@tty1.service apt-daily.timer apt-daily-upgrade.timer \
   e2scrub_all.timer e2scrub_reap.service fstrim.timer dpkg-db-backup.timer systemd-timesyncd.service \
   systemd-tmpfiles-clean.timer systemd-random-seed.service
-sed -i 's/^ENABLED=no/ENABLED=yes/' /etc/ufw/ufw.conf
 rm -f /etc/machine-id && systemd-machine-id-setup >/dev/null
 rm -f /var/lib/systemd/random-seed

@@ -1,6 +1,6 @@
 // The five firewalls, as an administrator would have them: a realistic ruleset, the unit enabled and started, and
 // fail2ban beside it with a ban in place.
-import type { Vm } from '../machine.ts';
+import type { Guest } from '../guest.ts';
 import {
   type Choice,
   FIREWALLD_SET,
@@ -30,7 +30,7 @@ export const UNITS: Record<Kind, string[]> = {
 
 const NAT_BY_DEFAULT: Kind[] = ['netfilter-persistent', 'nftables'];
 
-const INSTALL: Record<Kind, (vm: Vm, choice: Choice) => Promise<unknown>> = {
+const INSTALL: Record<Kind, (vm: Guest, choice: Choice) => Promise<unknown>> = {
   ufw: installUfw,
   'iptables-service': installIptablesService,
   'netfilter-persistent': installNetfilterPersistent,
@@ -44,7 +44,7 @@ const INSTALL: Record<Kind, (vm: Vm, choice: Choice) => Promise<unknown>> = {
 export type SetUp = Partial<Choice> & { fail2ban?: boolean };
 
 /** Puts a firewall in force, with fail2ban and a ban beside it. NAT where it is customary, or as asked. */
-export async function setUp(vm: Vm, kind: Kind, { nat, fail2ban = true }: SetUp = {}): Promise<void> {
+export async function setUp(vm: Guest, kind: Kind, { nat, fail2ban = true }: SetUp = {}): Promise<void> {
   await INSTALL[kind](vm, { nat: nat ?? NAT_BY_DEFAULT.includes(kind) });
   await vm.sh(`systemctl daemon-reload && systemctl enable --quiet --now ${UNITS[kind].join(' ')}`);
   await settled(vm, kind);
@@ -52,13 +52,13 @@ export async function setUp(vm: Vm, kind: Kind, { nat, fail2ban = true }: SetUp 
 }
 
 /** Waits until the unit's rules are in: firewalld's start returns before they are. */
-export async function settled(vm: Vm, kind: Kind): Promise<void> {
+export async function settled(vm: Guest, kind: Kind): Promise<void> {
   if (kind !== 'firewalld') return;
   await vm.waitFor('firewall-cmd --state && firewall-cmd --list-all >/dev/null', 'firewalld runs', 240_000);
 }
 
 /** Are all units of this firewall active, and do its rules filter (policy or chains present)? */
-export async function active(vm: Vm, kind: Kind): Promise<boolean> {
+export async function active(vm: Guest, kind: Kind): Promise<boolean> {
   const sign: Record<Kind, string> = {
     ufw: 'iptables-nft -S ufw-user-input',
     'iptables-service':
@@ -72,20 +72,20 @@ export async function active(vm: Vm, kind: Kind): Promise<boolean> {
 }
 
 /** All that filters, as foreign tools see it, without counters: nft, iptables (both kinds, both families), ipset. */
-export function ruleset(vm: Vm): Promise<string> {
+export function ruleset(vm: Guest): Promise<string> {
   return vm.sh('/usr/local/lib/ctfix-test/ruleset.sh');
 }
 
 /** Waits until the ruleset is, byte for byte, what it was; fail2ban needs some seconds to ban again. */
-export async function expectRuleset(vm: Vm, expected: string, limitMs = 120_000): Promise<void> {
+export async function expectRuleset(vm: Guest, expected: string, limitMs = 120_000): Promise<void> {
   await vm.put('/run/ctfix-test/expected', `${expected}\n`);
   const compare = '/usr/local/lib/ctfix-test/ruleset.sh | diff -u /run/ctfix-test/expected -';
   await vm.waitFor(compare, 'the ruleset is as it was', limitMs);
 }
 
-async function ban(vm: Vm, kind: Kind): Promise<void> {
+async function ban(vm: Guest, kind: Kind): Promise<void> {
   const action = kind === 'nftables' || kind === 'firewalld' ? 'nftables-multiport' : 'iptables-multiport';
-  const jail = `[DEFAULT]\nbanaction = ${action}\nbantime = 1d\n[sshd]\nenabled = true\nbackend = systemd\n`;
+  const jail = `[DEFAULT]\nbanaction = ${action}\nbantime = -1\n[sshd]\nenabled = true\nbackend = systemd\n`;
   await vm.put('/etc/fail2ban/jail.local', jail);
   await vm.sh('systemctl enable --quiet --now fail2ban');
   await vm.waitFor('fail2ban-client ping', 'fail2ban answers');
@@ -93,16 +93,17 @@ async function ban(vm: Vm, kind: Kind): Promise<void> {
   await vm.waitFor(`/usr/local/lib/ctfix-test/ruleset.sh | grep -F ${BANNED}`, 'the ban is in the ruleset');
 }
 
-async function installUfw(vm: Vm, { nat }: Choice): Promise<void> {
+async function installUfw(vm: Guest, { nat }: Choice): Promise<void> {
   await vm.put('/etc/ufw/ipsets', IPSETS);
   const init = '#!/bin/sh\ncase "$1" in start) ipset restore -exist -file /etc/ufw/ipsets ;; esac\n';
   await vm.put('/etc/ufw/before.init', init, 0o755);
   await vm.sh(`sed -i 's/^COMMIT$/${UFW_SET_RULE}\\nCOMMIT/' /etc/ufw/before.rules`);
   if (nat) await vm.sh(`cat >>/etc/ufw/before.rules`, { input: UFW_NAT });
   await vm.sh(UFW_COMMANDS.join(' && '));
+  await vm.sh(`sed -i 's/^ENABLED=no/ENABLED=yes/' /etc/ufw/ufw.conf`); // as `ufw enable` does
 }
 
-async function installIptablesService(vm: Vm, choice: Choice): Promise<void> {
+async function installIptablesService(vm: Guest, choice: Choice): Promise<void> {
   await stage(vm, 'iptables-service');
   // CentOS 7 has the legacy tables only.
   await vm.sh('for i in iptables ip6tables; do update-alternatives --quiet --set $i /usr/sbin/$i-legacy; done');
@@ -114,7 +115,7 @@ async function installIptablesService(vm: Vm, choice: Choice): Promise<void> {
   }
 }
 
-async function installNetfilterPersistent(vm: Vm, choice: Choice): Promise<void> {
+async function installNetfilterPersistent(vm: Guest, choice: Choice): Promise<void> {
   await stage(vm, 'netfilter-persistent');
   await vm.put('/etc/iptables/rules.v4', iptablesRules(4, choice), 0o640);
   await vm.put('/etc/iptables/rules.v6', iptablesRules(6, choice), 0o640);
@@ -122,6 +123,6 @@ async function installNetfilterPersistent(vm: Vm, choice: Choice): Promise<void>
 }
 
 /** Installs a package that cannot be in the image beside the others. */
-async function stage(vm: Vm, name: string): Promise<void> {
+async function stage(vm: Guest, name: string): Promise<void> {
   await vm.sh(`cp -a --no-preserve=ownership /usr/share/ctfix-test/${name}/. / && systemctl daemon-reload`);
 }

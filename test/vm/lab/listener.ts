@@ -1,5 +1,5 @@
 // What else can hold nf_conntrack: a listener on its events, packets that wait somewhere, another namespace's rules.
-import type { Background, Vm } from '../machine.ts';
+import type { Background, Guest } from '../guest.ts';
 import { HOST4, PEER4 } from './peer.ts';
 
 const TOOLS = '/usr/local/lib/ctfix-test';
@@ -8,7 +8,7 @@ const HELD_PORT = 7999;
 
 /** `conntrack -E`, as a monitoring tool runs it. */
 export async function listen(
-  vm: Vm,
+  vm: Guest,
 ): Promise<{ events(): Promise<number>; alive(): Promise<boolean>; stop(): Promise<void> }> {
   const job = await vm.spawn('stdbuf -oL conntrack -E');
   await vm.waitFor('test -d /sys/module/nf_conntrack_netlink && pgrep -x conntrack', 'conntrack -E listens');
@@ -20,7 +20,7 @@ export async function listen(
 }
 
 /** Packets from the peer wait in an nfqueue whose reader never answers; ended by `release`. Needs the peer and ct rules. */
-export async function holdInQueue(vm: Vm, packets = 5): Promise<{ release(): Promise<void> }> {
+export async function holdInQueue(vm: Guest, packets = 5): Promise<{ release(): Promise<void> }> {
   const reader = await vm.spawn(`exec python3 ${TOOLS}/nfqueue.py ${QUEUE}`);
   await untilPrinted(vm, reader, 'bound', 1);
   // After conntrack (priority -200), before every filter.
@@ -37,7 +37,7 @@ export async function holdInQueue(vm: Vm, packets = 5): Promise<{ release(): Pro
 }
 
 /** Packets to the peer wait in a qdisc for ten minutes; ended by `release`. Needs the peer and ct rules. */
-export async function holdInQdisc(vm: Vm, packets = 5): Promise<{ release(): Promise<void> }> {
+export async function holdInQdisc(vm: Guest, packets = 5): Promise<{ release(): Promise<void> }> {
   // Of three bands only the last delays: the rest of the traffic goes on.
   await vm.sh(
     [
@@ -55,7 +55,7 @@ export async function holdInQdisc(vm: Vm, packets = 5): Promise<{ release(): Pro
 }
 
 /** Another network namespace with a rule that needs conntrack. */
-export async function otherNamespace(vm: Vm, rule: 'nft' | 'iptables' = 'nft', name = 'tenant'): Promise<void> {
+export async function otherNamespace(vm: Guest, rule: 'nft' | 'iptables' = 'nft', name = 'tenant'): Promise<void> {
   const nft = 'table inet t { chain c { type filter hook input priority 0; ct state established accept; } }';
   const enter = `ip netns exec ${name}`;
   await vm.sh(`ip netns add ${name}`);
@@ -63,7 +63,7 @@ export async function otherNamespace(vm: Vm, rule: 'nft' | 'iptables' = 'nft', n
   else await vm.sh(`${enter} iptables -A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT`);
 }
 
-async function sendFromPeer(vm: Vm, packets: number): Promise<void> {
+async function sendFromPeer(vm: Guest, packets: number): Promise<void> {
   await vm.sh(`ip netns exec peer ${udpSender(packets, HOST4)}`);
 }
 
@@ -72,7 +72,7 @@ function udpSender(packets: number, address: string): string {
   return `python3 -c 'import socket; ${send}'`;
 }
 
-async function untilPrinted(vm: Vm, job: Background, word: string, times: number): Promise<void> {
+async function untilPrinted(vm: Guest, job: Background, word: string, times: number): Promise<void> {
   const count = async () => (await job.output()).split('\n').filter((line) => line === word).length;
   for (const deadline = Date.now() + 60_000; (await count()) < times; ) {
     if (Date.now() > deadline) throw new Error(`'${word}' was not printed ${times} times:\n${await job.output()}`);

@@ -1,6 +1,6 @@
 // A peer of the machine, inside it: a network namespace behind a veth pair, from which ssh sessions and TCP connections
 // come. The host is 10.77.0.1 and fd77::1, the peer 10.77.0.2 and fd77::2; an echo server listens on port 7000.
-import type { Background, Vm } from '../machine.ts';
+import type { Background, Guest } from '../guest.ts';
 
 const TOOLS = '/usr/local/lib/ctfix-test';
 const FROM_PEER = 'ip netns exec peer';
@@ -11,7 +11,7 @@ export const HOST6 = 'fd77::1';
 export const PEER4 = '10.77.0.2';
 
 /** Makes the peer and the echo server; again after a reboot. */
-export async function peerUp(vm: Vm): Promise<void> {
+export async function peerUp(vm: Guest): Promise<void> {
   await vm.sh(`${TOOLS}/peer.sh`);
 }
 
@@ -28,7 +28,7 @@ export type Session = {
 let sessions = 0;
 
 /** An ssh session from the peer that prints ten lines a second. */
-export async function openSession(vm: Vm, address = HOST4): Promise<Session> {
+export async function openSession(vm: Guest, address = HOST4): Promise<Session> {
   const log = `/run/ctfix-test/session-${++sessions}`;
   const job = await vm.spawn(`${FROM_PEER} python3 ${TOOLS}/ticker.py run ${log} ${address}`);
   await vm.waitFor(`test -s ${log}`, 'the ssh session prints');
@@ -42,7 +42,7 @@ export async function openSession(vm: Vm, address = HOST4): Promise<Session> {
 }
 
 /** Does a NEW ssh login from the peer work? */
-export async function canLogIn(vm: Vm, address = HOST4, limitMs = 30_000): Promise<boolean> {
+export async function canLogIn(vm: Guest, address = HOST4, limitMs = 30_000): Promise<boolean> {
   const seconds = Math.ceil(limitMs / 1000);
   const ssh = `ssh -o BatchMode=yes -o ConnectTimeout=${seconds} root@${address} echo in`;
   const { stdout } = await vm.run(`timeout ${seconds + 10} ${FROM_PEER} ${ssh}`);
@@ -60,7 +60,7 @@ export type Held = {
 let holders = 0;
 
 /** Opens TCP connections from the peer and keeps them (assured flows, which early_drop never takes). */
-export async function hold(vm: Vm, count: number, address = HOST4): Promise<Held> {
+export async function hold(vm: Guest, count: number, address = HOST4): Promise<Held> {
   const control = `/run/ctfix-test/hold-${++holders}`;
   const job = await vm.spawn(
     `ulimit -n 65536; ${FROM_PEER} python3 ${TOOLS}/hold.py open ${control} ${address} ${ECHO_PORT} ${count}`,
@@ -85,7 +85,7 @@ async function openedBy(job: Background, limitMs = 180_000): Promise<number> {
 
 /** Opens new TCP connections from the peer, one beside the other: how many echoed within the limit? */
 export async function tryConnections(
-  vm: Vm,
+  vm: Guest,
   count: number,
   { address = HOST4, limitMs = 3000 } = {},
 ): Promise<{ worked: number; failed: number }> {
@@ -95,7 +95,7 @@ export async function tryConnections(
 }
 
 /** Lowers max by hand and opens more connections than fit: the table is full for real. Returns those that are held. */
-export async function fillTable(vm: Vm, max = 200): Promise<Held> {
+export async function fillTable(vm: Guest, max = 200): Promise<Held> {
   await vm.sh(`sysctl -qw net.netfilter.nf_conntrack_max=${max}`);
   const held = await hold(vm, max + 20);
   await vm.waitFor(`dmesg | grep 'table full, dropping packet'`, 'the kernel says that the table is full');

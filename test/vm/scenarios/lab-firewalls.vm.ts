@@ -1,22 +1,18 @@
 // The laboratory's firewalls: each filters, and its own restart gives the same ruleset, byte for byte.
 import { expect, test } from 'vitest';
-import { active, BANNED, expectRuleset, KINDS, ruleset, settled, setUp, UNITS } from '../lab/firewalls.ts';
-import { canLogIn, HOST6, openSession, peerUp, tryConnections } from '../lab/peer.ts';
+import { active, BANNED, expectRuleset, KINDS, ruleset, settled, UNITS } from '../lab/firewalls.ts';
+import { canLogIn, HOST6, openSession, tryConnections } from '../lab/peer.ts';
 import { withVm } from '../machine.ts';
 
 for (const kind of KINDS) {
   test(`${kind}: the restart of its unit gives the same ruleset`, () =>
-    withVm({}, async (vm) => {
+    withVm({ firewall: kind }, async (vm) => {
       const times: string[] = [];
       let at = Date.now();
       const lap = (what: string) => {
         times.push(`${what} ${Date.now() - at}`);
         at = Date.now();
       };
-      await setUp(vm, kind);
-      lap('setUp');
-      await peerUp(vm);
-      lap('peerUp');
       const before = await ruleset(vm);
       lap('ruleset');
       expect(await active(vm, kind)).toBe(true);
