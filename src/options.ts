@@ -23,7 +23,7 @@ export type PlanFlags = Omit<PlanOptions, 'timeouts'> & { readonly timeout?: Rea
  * @param range smallest and largest value that is allowed
  * @throws CtfixError usage: anything but plain digits (no sign, exponent, separator or leading zero), or out of range
  */
-export function wholeNumber(flag: string, range: { readonly min: number; readonly max: number }) {
+function wholeNumber(flag: string, range: { readonly min: number; readonly max: number }) {
   return (text: string): number => {
     const allowed = `allowed is a whole number from ${grouped(range.min)} to ${grouped(range.max)}, in plain digits`;
     if (!/^(0|[1-9][0-9]*)$/.test(text)) throw usage(flag, text, `is not a whole number; ${allowed}`);

@@ -23,7 +23,7 @@ export function registerCompletion(program: Command, deps: Deps, finish: Finish)
 }
 
 /** What a completion script needs to know of a command. */
-export function shapeOf(command: Command): CommandShape {
+function shapeOf(command: Command): CommandShape {
   const all = [...command.options, ...(command.parent?.options ?? [])].filter((option) => !option.hidden);
   return {
     name: command.name(),

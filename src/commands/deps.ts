@@ -8,7 +8,7 @@ import type { Templates } from '../template.ts';
 export type CommonFlags = { readonly color: boolean; readonly verbose?: boolean };
 
 /** Which host is looked at: this machine, or the tree below `root`. */
-export type Where = { readonly root?: string; readonly verbose?: boolean };
+type Where = { readonly root?: string; readonly verbose?: boolean };
 
 export type Deps = {
   /** a host that can only be read; with `verbose` every look at it is told on stderr */

@@ -1,7 +1,7 @@
 /** Shell completion made from the tree of commands, so that it never lags behind it. Pure. */
 
 /** One option as a shell needs it. */
-export type OptionShape = {
+type OptionShape = {
   /** `--max`, `-o` */
   readonly names: readonly string[];
   readonly description: string;

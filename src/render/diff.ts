@@ -7,7 +7,7 @@ type WriteFile = Extract<Action, { do: 'write-file' }>;
 type SetValue = Extract<Action, { do: 'set-value' }>;
 
 /** Lines of a unified diff with three lines of context; `/dev/null` stands for a file that is not there. */
-export function fileDiff(action: WriteFile): string[] {
+function fileDiff(action: WriteFile): string[] {
   const from = action.before === undefined ? '/dev/null' : action.path;
   const to = action.after === undefined ? '/dev/null' : action.path;
   const options = { context: 3, headerOptions: FILE_HEADERS_ONLY };
@@ -16,7 +16,7 @@ export function fileDiff(action: WriteFile): string[] {
 }
 
 /** Lines `-name = before`, `+name = after` under a header of their own; [] when no value changes. */
-export function valueDiff(actions: readonly SetValue[]): string[] {
+function valueDiff(actions: readonly SetValue[]): string[] {
   if (actions.length === 0) return [];
   const lines = actions.flatMap((one) => [`-${one.name} = ${one.before}`, `+${one.name} = ${one.after}`]);
   return ['--- kernel, now', '+++ kernel, after apply', ...lines].map(escapeLine);

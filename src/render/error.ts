@@ -1,6 +1,5 @@
 /** Errors as a person reads them: a sentence and what to do, or, for a bug of ours, everything. Pure. */
-import { CtfixError, EXIT } from '../errors.ts';
-import { HostError } from '../host/host.ts';
+import { CtfixError, EXIT, HostError } from '../errors.ts';
 import type { Rendered } from '../model.ts';
 import { escapeLine, escapeText } from './escape.ts';
 

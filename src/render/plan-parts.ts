@@ -25,7 +25,7 @@ export function planExit(plan: Plan, detailed: boolean): number {
 }
 
 /** Nothing is done and nothing stands against it: how it would be done is of no interest. */
-export function isQuiet(plan: Plan): boolean {
+function isQuiet(plan: Plan): boolean {
   return isEmpty(plan) && plan.refusals.length === 0;
 }
 

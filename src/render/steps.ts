@@ -20,7 +20,7 @@ export function stepOf(action: Action): StepLine {
 }
 
 /** The words of a command as a shell would need them: quoted only where quoting is needed. */
-export function commandLine(command: HostCommand): string {
+function commandLine(command: HostCommand): string {
   return argvOf(command)
     .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
     .join(' ');

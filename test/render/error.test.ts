@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { CtfixError } from '../../src/errors.ts';
-import { HostError } from '../../src/host/host.ts';
+import { CtfixError, HostError } from '../../src/errors.ts';
 import { errorText } from '../../src/render/error.ts';
 
 const about = 'ctfix 0.1.0, node v20';
