@@ -1,8 +1,10 @@
 /** What can be known beforehand to keep a change from finishing: looked for before anything is touched. */
+
 import { posix } from 'node:path';
 import { argvOf } from '../command.ts';
+import { HostError } from '../errors.ts';
 import { mountOf, parseMounts } from '../facts/mounts.ts';
-import { HostError, type ReadHost } from '../host/host.ts';
+import type { ReadHost } from '../host/host.ts';
 import type { Action, HostCommand, Plan } from '../model.ts';
 import type { OutcomeLine } from './outcome.ts';
 
@@ -80,7 +82,9 @@ async function existing(host: ReadHost, dir: string): Promise<string> {
 
 async function missingPrograms(host: ReadHost, plan: Plan): Promise<OutcomeLine[]> {
   const lines: OutcomeLine[] = [];
-  for (const program of new Set(plan.actions.flatMap(commandsOf).map((command) => argvOf(command)[0]))) {
+  for (const program of new Set(
+    plan.actions.flatMap((each) => commandsOf(plan, each)).map((command) => argvOf(command)[0]),
+  )) {
     const places = program.startsWith('/') ? [program] : PROGRAM_DIRS.map((dir) => posix.join(dir, program));
     const found = await Promise.all(places.map((place) => host.stat(place)));
     if (found.every((stat) => stat === undefined)) {
@@ -92,8 +96,11 @@ async function missingPrograms(host: ReadHost, plan: Plan): Promise<OutcomeLine[
   return lines;
 }
 
-function commandsOf(action: Action): HostCommand[] {
+function commandsOf(plan: Plan, action: Action): HostCommand[] {
   if (action.do === 'refresh') return [action.command];
+  // Files alone do nothing where nothing can load the module with them.
+  const persists = plan.strategy.taken === 'persist' && action.do === 'write-file';
+  if (persists && action.path.includes('/modprobe.d/')) return [{ module: 'load', name: 'nf_conntrack' }];
   if (action.do !== 'reload') return [];
   const { step } = action;
   if (step.step === 'load' || step.step === 'unload') return [{ module: step.step, name: step.module }];

@@ -2,8 +2,7 @@
  * Brings module, values, units and rules back after a reload that stopped anywhere, from the journal and from what is
  * there now. Every part looks first and does nothing where all is well, so that it can be run again.
  */
-import { StepFailed } from '../errors.ts';
-import { HostError } from '../host/host.ts';
+import { HostError, StepFailed } from '../errors.ts';
 import type { JournalLine, ReloadStep, RulesText } from '../model.ts';
 import { compareRules } from '../reload-compare.ts';
 import { isUnloading, loadModule, moduleInode, STUCK } from './reload-modules.ts';

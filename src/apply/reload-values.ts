@@ -1,7 +1,7 @@
 /** Writes back every conntrack value that the load of the module has reset. */
 
-import { StepFailed } from '../errors.ts';
-import { type Host, HostError } from '../host/host.ts';
+import { HostError, StepFailed } from '../errors.ts';
+import type { Host } from '../host/host.ts';
 import { HASHSIZE_PATH } from '../own.ts';
 import type { ReloadRun } from './reload-run.ts';
 import { isBuckets, isValue, MAX_PATH, readValue, setValue, targetValues } from './values.ts';

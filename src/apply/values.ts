@@ -1,6 +1,6 @@
 /** Live values of the connection table: read, compared as the kernel rounds them, written and read back. */
-import { StepFailed } from '../errors.ts';
-import { type Host, HostError, type ReadHost } from '../host/host.ts';
+import { HostError, StepFailed } from '../errors.ts';
+import type { Host, ReadHost } from '../host/host.ts';
 import type { Targets } from '../model.ts';
 import { BUCKETS_KEY, HASHSIZE_PATH, keyOf, MAX_KEY, pathOf } from '../own.ts';
 

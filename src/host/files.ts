@@ -1,4 +1,5 @@
 /** Reads files, directories and links of a real file system: never blocks, never takes binary for text. */
+
 import { isUtf8 } from 'node:buffer';
 import type { Stats } from 'node:fs';
 import {
@@ -12,7 +13,8 @@ import {
   readSync,
   statSync,
 } from 'node:fs';
-import { type FileStat, HostError } from './host.ts';
+import { HostError } from '../errors.ts';
+import type { FileStat } from './host.ts';
 import { errnoOf, hostError } from './sentence.ts';
 
 const MIB = 1024 * 1024;

@@ -69,22 +69,3 @@ export interface Host extends ReadHost {
   /** Runs one of the closed list of commands that change the machine. The caller believes the kernel, not the code. */
   perform(command: HostCommand, options?: RunOptions): Promise<RunResult>;
 }
-
-/** A file or value that exists and could not be read or written; `code` is the errno name or one of ours. */
-export class HostError extends Error {
-  readonly path: string;
-  /** EACCES, EPERM, EROFS, ENOSPC, EINVAL … or NOT_A_FILE, TOO_LARGE, NOT_TEXT */
-  readonly code: string;
-
-  /**
-   * @param path the path that was asked for
-   * @param code errno name or NOT_A_FILE, TOO_LARGE, NOT_TEXT
-   * @param message full sentence with the path in it
-   */
-  constructor(path: string, code: string, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.name = 'HostError';
-    this.path = path;
-    this.code = code;
-  }
-}

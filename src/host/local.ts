@@ -61,7 +61,9 @@ async function runProgram(argv: Argv, options: RunOptions): Promise<RunResult> {
     if (result.timedOut) return { code: 124, stdout, stderr: `${stderr}${program} did not end in ${limit} ms` };
     if (result.isMaxBuffer) return { code: 124, stdout, stderr: `${stderr}${program} wrote more than can be held` };
     if (result.exitCode !== undefined) return { code: result.exitCode, stdout, stderr };
-    return { code: unstarted(result.code, result.signal), stdout, stderr: stderr || result.shortMessage || '' };
+    const code = unstarted(result.code, result.signal);
+    const why = { 126: `${program} cannot be run`, 127: `${program} is not there` }[code] ?? `${program} was killed`;
+    return { code, stdout, stderr: stderr || why };
   });
   return giveUp(ended, limit + 2 * GRACE_MS, () => {
     child.unref();

@@ -1,8 +1,10 @@
 /** A recorded host: what facts once read of a machine, in memory or in a folder of test data. */
+
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { resolve } from 'node:path/posix';
-import { type FileStat, HostError, type ReadHost, type RunResult } from './host.ts';
+import { HostError } from '../errors.ts';
+import type { FileStat, ReadHost, RunResult } from './host.ts';
 
 /** Everything absent from a recording does not exist on the recorded host. */
 export type Recording = {

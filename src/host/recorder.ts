@@ -1,6 +1,8 @@
 /** Records what is read of a host, and nothing else, without names and addresses: a bug report that becomes a test. */
+
 import { isIPv4, isIPv6 } from 'node:net';
-import { type FileStat, HostError, type ReadHost, type RunResult } from './host.ts';
+import { HostError } from '../errors.ts';
+import type { FileStat, ReadHost, RunResult } from './host.ts';
 import { COMMANDS_FILE, HOST_FILE, type Recording } from './recorded.ts';
 
 /** What is worth keeping. */

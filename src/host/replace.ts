@@ -2,6 +2,7 @@
  * Replaces, makes and removes files atomically and durably, as root, in directories that only root can write.
  * The text is complete under a temporary name, with owner, mode, attributes and label, before it gets its own name.
  */
+
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
@@ -20,7 +21,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { posix } from 'node:path';
-import { HostError, type RunResult } from './host.ts';
+import { HostError } from '../errors.ts';
+import type { RunResult } from './host.ts';
 import { hostError } from './sentence.ts';
 import { walkPath } from './walk.ts';
 

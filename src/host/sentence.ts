@@ -1,5 +1,5 @@
 /** Turns an errno of node:fs into a HostError that says what happened, to what, and what to do about it. Pure. */
-import { HostError } from './host.ts';
+import { HostError } from '../errors.ts';
 
 /** The errno name of an error of node:fs, or undefined for any other error. */
 export function errnoOf(error: unknown): string | undefined {

@@ -1,7 +1,8 @@
 /** Writes one value of the kernel in place, below /proc/sys or /sys, and says what each refusal of the kernel means. */
+
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { posix } from 'node:path';
-import { HostError } from './host.ts';
+import { HostError } from '../errors.ts';
 import { errnoOf, hostError } from './sentence.ts';
 
 /**

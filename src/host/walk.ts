@@ -1,7 +1,8 @@
 /** Follows a path component by component, so that every link and every directory on the way can be judged. */
+
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { posix } from 'node:path';
-import { HostError } from './host.ts';
+import { HostError } from '../errors.ts';
 import { errnoOf } from './sentence.ts';
 
 /** As many links as the kernel follows (path_resolution(7): 40). */

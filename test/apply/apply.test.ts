@@ -5,7 +5,7 @@ import { apply } from '../../src/apply/apply.ts';
 import { history } from '../../src/apply/history.ts';
 import { rollback } from '../../src/apply/rollback.ts';
 import { verify } from '../../src/apply/verify.ts';
-import { HostError } from '../../src/host/host.ts';
+import { HostError } from '../../src/errors.ts';
 import type { Targets } from '../../src/model.ts';
 import { OWN } from '../../src/own.ts';
 import { depsFor, FOREIGN, growActions, HASH, look, MAX, planOf, stateDir } from '../support/changes.ts';
@@ -222,6 +222,14 @@ describe('preflight refuses, and nothing is touched', () => {
     const outcome = await apply(plan, facts, { ...deps, host: { ...memory.host, run } });
     expect(outcome.exit).toBe('refused');
     expect(outcome.lines[0]?.text).toContain('is full');
+  });
+
+  test('files alone, and no modprobe that would read them', async () => {
+    const { memory, plan, deps, facts } = await setUp({ '/usr/sbin/modprobe': undefined });
+    const persist = { ...plan, strategy: { ...plan.strategy, taken: 'persist' as const } };
+    const outcome = await apply(persist, facts, { ...deps, survey: async () => ({ facts, plan: persist }) });
+    expect(outcome).toMatchObject({ exit: 'refused', lines: [{ item: 'modprobe' }] });
+    expect(memory.files.has(OWN.modprobe)).toBe(false);
   });
 
   test('a drop-in with a second name', async () => {

@@ -1,11 +1,13 @@
 /** Dies or fails at every single call of apply and of rollback, and looks what is left. */
+
 import { appendFileSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { apply } from '../../src/apply/apply.ts';
 import { history } from '../../src/apply/history.ts';
 import { rollback } from '../../src/apply/rollback.ts';
-import { type Host, HostError } from '../../src/host/host.ts';
+import { HostError } from '../../src/errors.ts';
+import type { Host } from '../../src/host/host.ts';
 import type { Targets } from '../../src/model.ts';
 import { OWN } from '../../src/own.ts';
 import { depsFor, FOREIGN, growActions, look, planOf, stateDir } from '../support/changes.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { apply } from '../../src/apply/apply.ts';
 import { history } from '../../src/apply/history.ts';
 import { rollback } from '../../src/apply/rollback.ts';
-import { HostError } from '../../src/host/host.ts';
+import { HostError } from '../../src/errors.ts';
 import type { Targets } from '../../src/model.ts';
 import { OWN } from '../../src/own.ts';
 import { depsFor, FOREIGN, growActions, HASH, look, MAX, planOf, stateDir } from '../support/changes.ts';

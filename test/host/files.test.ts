@@ -4,8 +4,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { HostError } from '../../src/errors.ts';
 import { readNames, readStat, readTarget, readText } from '../../src/host/files.ts';
-import { HostError } from '../../src/host/host.ts';
 import { tree } from '../support/tree.ts';
 
 function codeOf(read: () => unknown): string | undefined {

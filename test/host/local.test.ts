@@ -38,7 +38,8 @@ describe('run', () => {
 
   test('127 for a program that is not there, 126 for one that cannot be run, 128 + signal', async () => {
     const dir = tree({ plain: 'x' });
-    expect((await host.run(['ctfix-no-such-program'])).code).toBe(127);
+    const missing = await host.run(['ctfix-no-such-program']);
+    expect(missing).toEqual({ code: 127, stdout: '', stderr: 'ctfix-no-such-program is not there' });
     expect((await host.run([join(dir, 'plain')])).code).toBe(126);
     expect((await host.run(['sh', '-c', 'kill -9 $$'])).code).toBe(137);
   });

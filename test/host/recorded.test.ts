@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { HostError } from '../../src/errors.ts';
 import { gather } from '../../src/facts/gather.ts';
 import { thin, thinNames } from '../../src/facts/thin.ts';
-import { HostError } from '../../src/host/host.ts';
 import { readRecording, recordedFrom, recordedHost } from '../../src/host/recorded.ts';
 import { recorder, scrubber } from '../../src/host/recorder.ts';
 

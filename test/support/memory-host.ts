@@ -1,6 +1,8 @@
 /** A host in memory: a file tree and a kernel that rounds, counts and refuses as the real one does. */
+
 import { posix } from 'node:path';
-import { type FileStat, type Host, HostError, type RunResult } from '../../src/host/host.ts';
+import { HostError } from '../../src/errors.ts';
+import type { FileStat, Host, RunResult } from '../../src/host/host.ts';
 import type { HostCommand } from '../../src/model.ts';
 
 type Node = { readonly text: string; readonly mode: number };

@@ -1,0 +1,101 @@
+/** The plan: the difference between what is and what should be, as a value that can be saved. */
+import type { FirewallName } from './facts.ts';
+import type { Maybe } from './maybe.ts';
+import type { RulesTool } from './rules.ts';
+import type { PlanOptions, Refusal, Sizing, Strategy } from './sizing.ts';
+
+/** A command that changes the machine. Closed list; `argvOf` in command.ts gives the words that are run and shown. */
+export type HostCommand =
+  | { readonly unit: 'start' | 'stop' | 'restart' | 'reload' | 'reset-failed'; readonly name: string }
+  | { readonly unitFiles: 'daemon-reload' }
+  /** `load-plain`: without any option or hook of modprobe.d, the way back when one of those makes a load fail */
+  | { readonly module: 'load' | 'load-plain' | 'unload'; readonly name: string }
+  | { readonly flush: 'netfilter-persistent' }
+  /** loads rules from standard input, with the tool's own transaction */
+  | { readonly rules: RulesTool; readonly how: 'restore' | 'transaction' }
+  | { readonly ipset: 'restore' }
+  | { readonly sysctl: 'apply-prefix' }
+  | { readonly flows: 'flush' }
+  | { readonly udev: 'reload' | 'settle' }
+  | { readonly log: string };
+
+/** One step of a reload; what it needs at run time (the recorded ruleset, the live values) is in the journal. */
+export type ReloadStep =
+  | { readonly step: 'record'; readonly what: string }
+  /** `along`: a unit that the firewall's stop would take along, stopped first, so that the rules are known without it */
+  | { readonly step: 'stop'; readonly unit: string; readonly name: FirewallName; readonly along?: true }
+  | { readonly step: 'clear-rules'; readonly tool: RulesTool | 'netfilter-persistent' }
+  | { readonly step: 'prove-down' }
+  | { readonly step: 'unload'; readonly module: string }
+  | { readonly step: 'load'; readonly module: string }
+  | { readonly step: 'write-back' }
+  | { readonly step: 'start'; readonly unit: string; readonly name: FirewallName }
+  | { readonly step: 'load-rules'; readonly tool: RulesTool }
+  /** `along`: with the rules of the units that are started again last; else without those */
+  | { readonly step: 'prove-rules'; readonly along?: true }
+  | { readonly step: 'start-along'; readonly unit: string };
+
+/** A difference between what is and what should be, carried out by apply in the order of the plan. */
+export type Action =
+  | {
+      readonly do: 'write-file';
+      readonly path: string;
+      /** undefined: the file does not exist */
+      readonly before?: string;
+      /** undefined: the file is removed */
+      readonly after?: string;
+      readonly mode: number;
+      readonly why: string;
+    }
+  | {
+      readonly do: 'set-value';
+      /** below /proc/sys or /sys */
+      readonly path: string;
+      /** `net.netfilter.nf_conntrack_max`, or `nf_conntrack hashsize` */
+      readonly name: string;
+      readonly before: string;
+      readonly after: string;
+      readonly why: string;
+    }
+  | { readonly do: 'reload'; readonly step: ReloadStep; readonly why: string }
+  | { readonly do: 'refresh'; readonly command: HostCommand; readonly why: string };
+
+export type StrategyChoice = {
+  readonly taken: Strategy;
+  readonly why: string;
+  /** what the others would cost: flows paused, seconds without the firewall, what would block them */
+  readonly others: readonly {
+    readonly strategy: Strategy;
+    readonly cost: string;
+    readonly blockedBy: readonly string[];
+  }[];
+  readonly refusals: readonly Refusal[];
+};
+
+export type Plan = {
+  readonly schema: 'ctfix.plan/v1';
+  readonly ctfix: string;
+  readonly host: {
+    readonly machineId: Maybe<string>;
+    readonly bootId: Maybe<string>;
+    readonly kernel: string;
+    readonly os: string;
+  };
+  readonly options: PlanOptions;
+  readonly sizing: Sizing;
+  readonly strategy: StrategyChoice;
+  /** in the order of apply: files, then live values or the reload (growing: buckets before max) */
+  readonly actions: readonly Action[];
+  /** not empty: apply would exit 3 */
+  readonly refusals: readonly Refusal[];
+  /** every item that needs nothing, with the reason */
+  readonly unchanged: readonly { readonly item: string; readonly why: string }[];
+  readonly notes: readonly string[];
+  /** what could not be found out, and which answer that costs */
+  readonly unknowns: readonly { readonly what: string; readonly costs: string }[];
+};
+
+/** True when apply would change nothing. */
+export function isEmpty(plan: Plan): boolean {
+  return plan.actions.length === 0;
+}
