@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { rollback } from '../../src/apply/rollback.ts';
 import { localHost } from '../../src/host/local.ts';
@@ -13,7 +15,7 @@ import { program } from '../support/program.ts';
 import { tree } from '../support/tree.ts';
 
 const FILES = { 'etc/a.conf': 'old\r\n# no end', 'etc/sub/b.conf': 'b\n' };
-const ROUNDS = 12;
+const ROUNDS = 15;
 
 /** Every path with its mode and text. */
 function picture(dir: string): Record<string, string> {
@@ -25,6 +27,16 @@ function picture(dir: string): Record<string, string> {
   return Object.fromEntries(names.map((name) => [name, look(join(dir, name))]));
 }
 
+/** The first `count` lines of a stream. */
+async function* linesOf(stream: Readable, count: number): AsyncGenerator<string> {
+  let seen = 0;
+  for await (const line of createInterface({ input: stream })) {
+    yield line;
+    seen += 1;
+    if (seen === count) return;
+  }
+}
+
 const SOURCE = `
   import { apply } from './src/apply/apply.ts';
   import { localHost } from './src/host/local.ts';
@@ -33,7 +45,7 @@ const SOURCE = `
   const plan = JSON.parse(text);
   const host = { ...localHost(), perform: async () => ({ code: 0, stdout: '', stderr: '' }) };
   const facts = { module: { state: 'absent', inode: { unknown: '' } } };
-  const deps = depsFor(host, dir + '/state', plan, { survey: async () => ({ facts, plan }), progress: () => {} });
+  const deps = depsFor(host, dir + '/state', plan, { survey: async () => ({ facts, plan }), progress: console.log });
   console.log('begun');
   await apply(plan, facts, deps);
   console.log('ended');
@@ -61,8 +73,9 @@ test('kill -9 at any moment of apply', async () => {
     ]);
     const before = picture(join(dir, 'etc'));
     const child = spawn(process.execPath, [path, dir, JSON.stringify(plan)], { stdio: ['ignore', 'pipe', 'inherit'] });
-    await once(child.stdout, 'data');
-    await new Promise((resolve) => setTimeout(resolve, (round * 120) / ROUNDS));
+    // After the first line, and after each of the four steps, a few milliseconds into what follows.
+    for await (const _ of linesOf(child.stdout, 1 + (round % 5)));
+    await new Promise((resolve) => setTimeout(resolve, (round * 7) % 11));
     child.kill('SIGKILL');
     await once(child, 'exit');
     left.push(JSON.stringify(picture(join(dir, 'etc'))) === JSON.stringify(before) ? 'old' : 'touched');
