@@ -35,7 +35,7 @@ export function program(deps: Deps, finish: Finish): Command {
     .helpOption('-h, --help', 'print help, for a command too')
     .exitOverride()
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
-    .configureOutput({ writeOut: deps.write, writeErr: deps.write, outputError: () => undefined });
+    .configureOutput({ writeOut: deps.write, writeErr: () => undefined, outputError: () => undefined });
   examples(root, [
     ['ctfix plan', 'what this host needs; changes nothing, needs no root'],
     ['sudo ctfix apply', 'make the change, after a question'],
@@ -67,19 +67,24 @@ export async function runProgram(words: readonly string[], deps: Deps): Promise<
   const tree = program(deps, (finished) => {
     code = finished;
   });
-  if (words.length === 0) {
-    throw new CtfixError('usage', 'a command is missing', {
-      hint: 'ctfix plan shows what this host needs; ctfix --help shows the rest',
-    });
-  }
   try {
     await tree.parseAsync(words, { from: 'user' });
     return code;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return EXIT.ok;
+    if (error.code === 'commander.help') throw noCommand(words);
     throw usageError(error.message, words);
   }
+}
+
+/** Commander would print its help where no command is named; that is an answer nobody asked for. */
+function noCommand(words: readonly string[]): CtfixError {
+  const named = words.find((word, at) => at > 0 && words[0] === 'help' && !word.startsWith('-'));
+  const what = named === undefined ? 'a command is missing' : `there is no command ${named}`;
+  return new CtfixError('usage', what, {
+    hint: 'ctfix plan shows what this host needs; ctfix --help shows the rest',
+  });
 }
 
 /** Commander's sentence as one of ours, with the help that fits. */

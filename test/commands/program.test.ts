@@ -74,6 +74,8 @@ test('help lists every exit code, each once', async () => {
 describe('used wrongly', () => {
   test.each([
     [[], /a command is missing/, /ctfix plan/],
+    [['--verbose'], /a command is missing/, /ctfix plan/],
+    [['help', 'nosuch'], /there is no command nosuch/, /ctfix --help/],
     [['paln'], /unknown command 'paln'/, /Did you mean plan\?/],
     [['plan', '--maxx', '5'], /unknown option '--maxx'/, /Did you mean --max\? ctfix plan --help/],
     [['plan', 'saved.json'], /too many arguments/, /ctfix plan --help/],
