@@ -8,8 +8,9 @@ import { verify } from '../../src/apply/verify.ts';
 import { HostError } from '../../src/errors.ts';
 import type { Targets } from '../../src/model.ts';
 import { OWN } from '../../src/own.ts';
-import { depsFor, FOREIGN, growActions, HASH, look, MAX, planOf, stateDir } from '../support/changes.ts';
+import { depsFor, FOREIGN, growActions, HASH, look, MAX, planOf } from '../support/changes.ts';
 import { type Kernel, memoryHost } from '../support/memory-host.ts';
+import { stateDir } from '../support/state-dir.ts';
 
 const TARGETS: Targets = { max: 131072, buckets: 131072, values: { tcp_timeout_established: '86400' } };
 

@@ -10,8 +10,9 @@ import { HostError } from '../../src/errors.ts';
 import type { Host } from '../../src/host/host.ts';
 import type { Targets } from '../../src/model.ts';
 import { OWN } from '../../src/own.ts';
-import { depsFor, FOREIGN, growActions, look, planOf, stateDir } from '../support/changes.ts';
+import { depsFor, FOREIGN, growActions, look, planOf } from '../support/changes.ts';
 import { dyingHost, memoryHost } from '../support/memory-host.ts';
+import { stateDir } from '../support/state-dir.ts';
 
 /** Which write(2) of a journal fails, counted from the moment this is set; the disk is full from there on. */
 const disk = vi.hoisted(() => ({ left: Number.POSITIVE_INFINITY, torn: false }));

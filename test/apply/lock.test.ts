@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import fc from 'fast-check';
@@ -9,6 +9,7 @@ import { takeLock } from '../../src/apply/lock.ts';
 import type { Host } from '../../src/host/host.ts';
 import { memoryHost } from '../support/memory-host.ts';
 import { program } from '../support/program.ts';
+import { stateDir } from '../support/state-dir.ts';
 import { tree } from '../support/tree.ts';
 
 const NOW = new Date('2026-11-24T05:45:12Z');
@@ -107,7 +108,8 @@ function machine(alive: Set<number>, wait: () => Promise<unknown>) {
 test('in whatever order processes look, take over and die: never two at once, and the last one gets it', async () => {
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), fc.uniqueArray(fc.integer({ min: 2, max: 5 })), async (s, victims) => {
-      const dir = mkdtempSync('/dev/shm/ctfix-lock-');
+      const dir = stateDir();
+      mkdirSync(dir);
       const alive = new Set([1, 2, 3, 4, 5, 6]);
       const hostOf = machine(alive, () => s.schedule(Promise.resolve()));
       const holders = new Set<number>();
@@ -172,7 +174,8 @@ async function until(done: () => boolean): Promise<void> {
 describe('real processes', () => {
   test('kill -9 of the holder, again and again, with others waiting: exactly one goes on each time', async () => {
     const path = program(WORKER);
-    const dir = mkdtempSync(join('/dev/shm', 'ctfix-lock-'));
+    const dir = stateDir();
+    mkdirSync(dir);
     const state = join(dir, 'state');
     mkdirSync(state);
     const bad: string[] = [];

@@ -5,8 +5,9 @@ import { rollback } from '../../src/apply/rollback.ts';
 import { StepFailed } from '../../src/errors.ts';
 import type { Action, JournalLine, ReloadStep } from '../../src/model.ts';
 import { OWN } from '../../src/own.ts';
-import { depsFor, growActions, look, planOf, stateDir } from '../support/changes.ts';
+import { depsFor, growActions, look, planOf } from '../support/changes.ts';
 import { type Memory, memoryHost } from '../support/memory-host.ts';
+import { stateDir } from '../support/state-dir.ts';
 
 const fake = vi.hoisted(() => ({
   perform: vi.fn(),

@@ -8,8 +8,9 @@ import { verify } from '../../src/apply/verify.ts';
 import type { PlanOptions } from '../../src/model.ts';
 import { survey } from '../../src/survey.ts';
 import type { Templates } from '../../src/template.ts';
-import { FOREIGN, stateDir } from '../support/changes.ts';
+import { FOREIGN } from '../support/changes.ts';
 import { type Kernel, memoryHost } from '../support/memory-host.ts';
+import { stateDir } from '../support/state-dir.ts';
 
 const read = (name: string) => readFileSync(join(import.meta.dirname, '../../templates', name), 'utf8');
 const templates: Templates = {

@@ -1,15 +1,10 @@
 /** Plans for a host in memory, and everything apply needs around them. */
-import { mkdtempSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ApplyDeps } from '../../src/apply/outcome.ts';
 import { gather } from '../../src/facts/gather.ts';
 import type { Host } from '../../src/host/host.ts';
 import type { Action, Facts, Plan, Strategy, Targets } from '../../src/model.ts';
 import { OWN } from '../../src/own.ts';
 import type { Memory } from './memory-host.ts';
-
-/** A directory in memory: fsync costs nothing there, and these tests do it thousands of times. */
-export const stateDir = (): string => join(mkdtempSync('/dev/shm/ctfix-test-'), 'ctfix');
 
 export const HASH = '/proc/sys/net/netfilter/nf_conntrack_buckets';
 export const MAX = '/proc/sys/net/netfilter/nf_conntrack_max';
