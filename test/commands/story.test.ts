@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { runProgram } from '../../src/commands/program.ts';
 import { EXIT } from '../../src/errors.ts';
+import { memoryHost } from '../support/memory-host.ts';
 import { stateDir } from '../support/state-dir.ts';
 import { fakeDeps } from './support.ts';
 
