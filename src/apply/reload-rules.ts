@@ -1,8 +1,9 @@
 /** Records the ruleset, takes down what holds the module, proves both, and gives back what is missing. */
 import { StepFailed } from '../errors.ts';
-import { readRules } from '../facts/rules.ts';
+import { readQueues, readRules } from '../facts/rules.ts';
 import { type HoldingTable, holdingTables, IPTABLES, tableName } from '../facts/rules-holds.ts';
 import { emptied, isPristine, savedTables } from '../facts/rules-iptables.ts';
+import { otherNamespaces } from '../facts/rules-namespaces.ts';
 import { nftTables } from '../facts/rules-nft.ts';
 import type { HostCommand, RulesRecord, RulesText, RulesTool } from '../model.ts';
 import { compareRules, loadsFor, reorder, survivors } from '../reload-compare.ts';
@@ -124,8 +125,20 @@ export async function proveDown(run: ReloadRun): Promise<StepSeen> {
       `nf_conntrack is in use though the rules are down: ${named === '' ? users.join(', ') : named}`,
     );
   }
+  await proveNothingQueued(run);
   const survived = [...survivors(record.base ?? record.full, now)];
   return { saw: 'no rule and no other user holds nf_conntrack', record: { ...record, survived } };
+}
+
+/** A packet that waits in a queue carries a flow, and an unload would spin in the kernel until it is let go. */
+async function proveNothingQueued(run: ReloadRun): Promise<void> {
+  const look = async () => {
+    const queues = await readQueues(run.host, await otherNamespaces(run.host));
+    return queues.filter(({ waiting }) => waiting > 0);
+  };
+  const [held] = await lookUntil(run, RELEASE_LIMIT_MS, look, (seen) => seen.length === 0);
+  if (held === undefined) return;
+  throw new StepFailed(`${held.waiting} packets wait in queue ${held.queue} for ${held.reader}, and each holds a flow`);
 }
 
 /** Loads the tables of one tool that nobody brings back. */

@@ -1,4 +1,4 @@
-/** Network namespaces other than ours, and a host as it looks from inside of one. Reads only. */
+/** Whose a network namespace or a socket is, and a host as it looks from inside of a namespace. Reads only. */
 import type { ReadHost } from '../host/host.ts';
 import type { OtherNamespace } from '../model.ts';
 
@@ -22,8 +22,8 @@ export async function otherNamespaces(host: ReadHost): Promise<readonly Found[]>
     const entry = found.get(inode) ?? { path: `/proc/${pid}/ns/net`, processes: [] };
     found.set(inode, entry);
     if (entry.processes.length >= PROCESSES_NAMED) continue;
-    const comm = await host.readFile(`/proc/${pid}/comm`).catch(() => undefined);
-    if (comm !== undefined) entry.processes.push(`${comm.trim()} (${pid})`);
+    const named = await processName(host, pid);
+    if (named !== undefined) entry.processes.push(named);
   }
   return [...found].map(([inode, entry]) => ({ inode, ...entry })).sort((a, b) => a.inode - b.inode);
 }
@@ -33,6 +33,28 @@ async function namespaceOf(host: ReadHost, pid: string): Promise<number | undefi
   const link = await host.readLink(`/proc/${pid}/ns/net`).catch(() => undefined);
   const inode = /^net:\[(\d+)\]$/.exec(link ?? '')?.[1];
   return inode === undefined ? undefined : Number(inode);
+}
+
+/** `comm (pid)`; undefined when there is no such process. */
+export async function processName(host: ReadHost, pid: string | number): Promise<string | undefined> {
+  const comm = await host.readFile(`/proc/${pid}/comm`).catch(() => undefined);
+  return comm === undefined ? undefined : `${comm.trim()} (${pid})`;
+}
+
+/** The processes that hold any of these sockets open, as `comm (pid)`, in the order of their ids. */
+export async function socketOwners(host: ReadHost, inodes: readonly number[]): Promise<readonly string[]> {
+  const wanted = new Set(inodes.map((inode) => `socket:[${inode}]`));
+  const found: string[] = [];
+  const pids = wanted.size === 0 ? [] : (await names(host, '/proc')).filter((name) => /^\d+$/.test(name));
+  for (const pid of pids.sort((a, b) => Number(a) - Number(b))) {
+    const fds = await names(host, `/proc/${pid}/fd`);
+    const links = await Promise.all(fds.map((fd) => host.readLink(`/proc/${pid}/fd/${fd}`).catch(() => undefined)));
+    const named = links.some((link) => link !== undefined && wanted.has(link))
+      ? await processName(host, pid)
+      : undefined;
+    if (named !== undefined) found.push(named);
+  }
+  return found;
 }
 
 async function names(host: ReadHost, path: string): Promise<readonly string[]> {

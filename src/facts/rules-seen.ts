@@ -5,16 +5,16 @@ const NETLINK_NETFILTER = '12';
 const CONNTRACK_GROUPS = 0x3f;
 
 /**
- * Port ids of the sockets that listen to conntrack events; a port id is the process id in practice.
- * @param text /proc/net/netlink: sk, Eth (protocol), Pid (port id), Groups (hex mask of the first 32), …
+ * The sockets that listen to conntrack events, by inode: a port id is that of the process for its first socket only.
+ * @param text /proc/net/netlink: sk, Eth (protocol), Pid (port id), Groups (hex mask of the first 32), …, Inode
  */
-export function listenerPorts(text: string): readonly number[] {
+export function listeningSockets(text: string): readonly number[] {
   const rows = text.split('\n').map((line) => line.trim().split(/\s+/));
   const listening = rows.filter(
     ([, protocol, , groups = '0']) =>
       protocol === NETLINK_NETFILTER && (Number.parseInt(groups, 16) & CONNTRACK_GROUPS) !== 0,
   );
-  return [...new Set(listening.map(([, , port]) => Number(port)))];
+  return listening.map((row) => Number(row.at(-1)));
 }
 
 /**

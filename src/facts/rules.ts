@@ -2,9 +2,9 @@
 import type { ReadHost } from '../host/host.ts';
 import type { LoadedModule, OtherNamespace, PacketQueue, RulesFacts, RulesText, RulesTool } from '../model.ts';
 import { holdingTables, IPTABLES, tableName, usesOf } from './rules-holds.ts';
-import { otherNamespaces, within } from './rules-namespaces.ts';
+import { otherNamespaces, processName, socketOwners, within } from './rules-namespaces.ts';
 import { managedTables, nftTables } from './rules-nft.ts';
-import { listenerPorts, optionWords, queuesIn } from './rules-seen.ts';
+import { listeningSockets, optionWords, queuesIn } from './rules-seen.ts';
 
 type Tree = Readonly<Record<string, LoadedModule>>;
 
@@ -25,7 +25,7 @@ export async function gatherRules(host: ReadHost, tree: Tree): Promise<RulesFact
     text,
     uses: usesOf(text),
     namespaces,
-    queues: await gatherQueues(host, namespaces),
+    queues: await readQueues(host, namespaces),
     listeners: await gatherListeners(host),
     options: await gatherOptions(host),
     notLoadable: await checkLoadable(host, text),
@@ -116,29 +116,30 @@ async function usesWithin(host: ReadHost, path: string, holdersLoaded: boolean, 
   return text.unread === undefined ? usesOf(text) : { unknown: text.unread.join('; ') };
 }
 
-async function gatherQueues(host: ReadHost, namespaces: readonly OtherNamespace[]): Promise<readonly PacketQueue[]> {
+/** The packet queues of this namespace and the others. */
+export async function readQueues(
+  host: ReadHost,
+  namespaces: readonly Pick<OtherNamespace, 'path' | 'inode'>[],
+): Promise<readonly PacketQueue[]> {
   const file = '/proc/net/netfilter/nfnetlink_queue';
-  const here = queuesIn((await host.readFile(file).catch(() => undefined)) ?? '');
+  const here = await host.readFile(file).catch(() => undefined);
+  if (here === undefined) return [];
   const found: PacketQueue[] = [];
-  for (const { queue, port, waiting } of here) found.push({ queue, waiting, reader: await nameOf(host, port) });
-  if ((await host.stat('/sys/module/nfnetlink_queue')) === undefined) return found;
-  for (const { path, inode } of namespaces.slice(0, NAMESPACES_LOOKED_INTO)) {
-    const text = await within(host, path).readFile(file);
-    for (const { queue, port, waiting } of queuesIn(text ?? '')) {
-      found.push({ queue, waiting, reader: await nameOf(host, port), namespace: inode });
+  const add = async (text: string, where: { namespace?: number }) => {
+    for (const { queue, port, waiting } of queuesIn(text)) {
+      found.push({ queue, waiting, reader: (await processName(host, port)) ?? `port ${port}`, ...where });
     }
+  };
+  await add(here, {});
+  for (const { path, inode } of namespaces.slice(0, NAMESPACES_LOOKED_INTO)) {
+    await add((await within(host, path).readFile(file)) ?? '', { namespace: inode });
   }
   return found;
 }
 
 async function gatherListeners(host: ReadHost): Promise<readonly string[]> {
-  const ports = listenerPorts((await host.readFile('/proc/net/netlink').catch(() => undefined)) ?? '');
-  return Promise.all(ports.map((port) => nameOf(host, port)));
-}
-
-async function nameOf(host: ReadHost, pid: number): Promise<string> {
-  const comm = await host.readFile(`/proc/${pid}/comm`).catch(() => undefined);
-  return comm === undefined ? `port ${pid}` : `${comm.trim()} (${pid})`;
+  const text = await host.readFile('/proc/net/netlink').catch(() => undefined);
+  return socketOwners(host, listeningSockets(text ?? ''));
 }
 
 async function gatherOptions(host: ReadHost): Promise<RulesFacts['options']> {
