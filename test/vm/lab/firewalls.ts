@@ -83,11 +83,18 @@ export async function expectRuleset(vm: Guest, expected: string, limitMs = 120_0
   await vm.waitFor(compare, 'the ruleset is as it was', limitMs);
 }
 
+// Upstream's unit follows every firewall unit; Debian's follows firewalld alone, and a restart of the others loses its bans.
+const FOLLOWS = '[Unit]\nPartOf=iptables.service ip6tables.service netfilter-persistent.service nftables.service\n';
+
+/** The drop-in that lets fail2ban restart with its firewall; a scenario may remove it. */
+export const FAIL2BAN_DROP_IN = '/etc/systemd/system/fail2ban.service.d/firewall.conf';
+
 async function ban(vm: Guest, kind: Kind): Promise<void> {
   const action = kind === 'nftables' || kind === 'firewalld' ? 'nftables-multiport' : 'iptables-multiport';
   const jail = `[DEFAULT]\nbanaction = ${action}\nbantime = -1\n[sshd]\nenabled = true\nbackend = systemd\n`;
   await vm.put('/etc/fail2ban/jail.local', jail);
-  await vm.sh('systemctl enable --quiet --now fail2ban');
+  await vm.put(FAIL2BAN_DROP_IN, FOLLOWS);
+  await vm.sh('systemctl daemon-reload && systemctl enable --quiet --now fail2ban');
   await vm.waitFor('fail2ban-client ping', 'fail2ban answers');
   await vm.sh(`fail2ban-client set sshd banip ${BANNED}`);
   await vm.waitFor(`/usr/local/lib/ctfix-test/ruleset.sh | grep -F ${BANNED}`, 'the ban is in the ruleset');

@@ -24,7 +24,7 @@ export async function holdInQueue(vm: Guest, packets = 5): Promise<{ release(): 
   const reader = await vm.spawn(`exec python3 ${TOOLS}/nfqueue.py ${QUEUE}`);
   await untilPrinted(vm, reader, 'bound', 1);
   // After conntrack (priority -200), before every filter.
-  const rules = `table ip lab_queue { chain held { type filter hook prerouting priority -120; udp dport ${HELD_PORT} queue num ${QUEUE}; } }`;
+  const rules = `table ip lab_queue { chain held { type filter hook prerouting priority -120; udp dport ${HELD_PORT} queue num ${QUEUE}; }; }`;
   await vm.sh('nft -f -', { input: rules });
   await sendFromPeer(vm, packets);
   await untilPrinted(vm, reader, 'held', packets);
@@ -36,13 +36,13 @@ export async function holdInQueue(vm: Guest, packets = 5): Promise<{ release(): 
   };
 }
 
-/** Packets to the peer wait in a qdisc for ten minutes; ended by `release`. Needs the peer and ct rules. */
+/** Packets to the peer wait in a qdisc for four minutes; ended by `release`. Needs the peer and ct rules. */
 export async function holdInQdisc(vm: Guest, packets = 5): Promise<{ release(): Promise<void> }> {
   // Of three bands only the last delays: the rest of the traffic goes on.
   await vm.sh(
     [
       'tc qdisc add dev lab0 root handle 1: prio bands 3 priomap 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0',
-      'tc qdisc add dev lab0 parent 1:3 netem delay 600s',
+      'tc qdisc add dev lab0 parent 1:3 netem delay 240s',
       `tc filter add dev lab0 parent 1: protocol ip u32 match ip dport ${HELD_PORT} 0xffff flowid 1:3`,
     ].join(' && '),
   );
@@ -56,7 +56,7 @@ export async function holdInQdisc(vm: Guest, packets = 5): Promise<{ release(): 
 
 /** Another network namespace with a rule that needs conntrack. */
 export async function otherNamespace(vm: Guest, rule: 'nft' | 'iptables' = 'nft', name = 'tenant'): Promise<void> {
-  const nft = 'table inet t { chain c { type filter hook input priority 0; ct state established accept; } }';
+  const nft = 'table inet t { chain c { type filter hook input priority 0; ct state established accept; }; }';
   const enter = `ip netns exec ${name}`;
   await vm.sh(`ip netns add ${name}`);
   if (rule === 'nft') await vm.sh(`${enter} nft -f -`, { input: nft });
