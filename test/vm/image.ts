@@ -19,6 +19,7 @@ const PACKAGES = [
   'linux-image-cloud-amd64 initramfs-tools zstd',
   'ufw iptables nftables firewalld ipset conntrack fail2ban python3 python3-systemd',
   'openssh-server openssh-client',
+  'libatomic1', // the executable is made of a Node that is linked against it
 ].flatMap((line) => line.split(' '));
 
 // A small initramfs: the modules of a virtio disk with ext4, no more.
