@@ -29,7 +29,7 @@ export function reloadRefusals(facts: Facts): readonly Refusal[] {
 
 function moduleRefusal({ kind, module, table }: Facts): Refusal | undefined {
   const refuse = (code: string, what: string, remedy: string): Refusal => ({ code: `reload-${code}`, what, remedy });
-  if (kind !== 'live') return refuse('no-kernel', 'there is no kernel behind this tree to reload anything in', LIVE);
+  if (kind === 'sysroot') return refuse('no-kernel', 'there is no kernel behind this tree to reload anything in', LIVE);
   if (module.state === 'absent') {
     return refuse(
       'not-loaded',
@@ -149,7 +149,8 @@ function excessRefusals(tree: Facts['module']['tree'], rules: RulesFacts): reado
   const explained = rules.namespaces.some(({ uses }) => isKnown(uses) && Object.keys(uses).length > 0);
   return Object.entries(tree).flatMap(([name, module]) => {
     const users = ownUsers(module) - countable(name, rules);
-    if (users <= 0 || (explained && /^(xt|ipt|ip6t|nft)_/.test(name)) || FOREIGN[name] !== undefined) return [];
+    if (users <= 0 || (explained && /^(xt|ipt|ip6t|nft)_/.test(name)) || FOREIGN[name] !== undefined || module.driver)
+      return [];
     const hint = rules.namespaces.length === 0 ? '' : `; other namespaces: ${rules.namespaces.map(called).join(', ')}`;
     const what = `${name} has ${users} users that are no rules of this network namespace${hint}`;
     return [{ code: 'reload-in-use', what, remedy: `find and stop them, or ${LIVE}` }];
