@@ -10,7 +10,7 @@ export function errnoOf(error: unknown): string | undefined {
 /** errno(3), said for files and directories; values of the kernel have their own table in value.ts. */
 const MEANING: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
-  EPERM: 'not permitted, even for root: the file may be immutable (lsattr shows an i)',
+  EPERM: 'not permitted: it needs root, or the file is immutable (lsattr shows an i)',
   EROFS: 'the file system is mounted read-only',
   ENOSPC: 'no space is left on the file system',
   EDQUOT: 'the disk quota is used up',
