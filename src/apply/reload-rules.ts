@@ -49,10 +49,7 @@ export async function recordBase(run: ReloadRun): Promise<RulesRecord> {
 
 /** Takes down the tables that hold the module and are still there, of one tool. */
 export async function clearRules(run: ReloadRun, tool: RulesTool | 'netfilter-persistent'): Promise<string> {
-  if (tool === 'netfilter-persistent') {
-    await change(run, { flush: 'netfilter-persistent' }, undefined);
-    return 'netfilter-persistent has flushed its rules';
-  }
+  if (tool === 'netfilter-persistent') return flushPersistent(run);
   const text = await rulesNow(run);
   if (tool === 'nft') return clearNft(run, text);
   const saved = savedTables(text[tool] ?? '').filter((table) => !isPristine(table));
@@ -60,6 +57,19 @@ export async function clearRules(run: ReloadRun, tool: RulesTool | 'netfilter-pe
   if (holding.length === 0) return `${tool}: nothing left that holds nf_conntrack`;
   await change(run, { rules: tool, how: 'restore' }, holding.map(emptied).join(''));
   return `${tool}: emptied ${holding.map(({ name }) => name).join(', ')}`;
+}
+
+/**
+ * Flushes the rules of netfilter-persistent, whose stop keeps them. Its ipset plugin destroys every set there is, also
+ * those of others, so they are given back at once: sets hold no flow. What it says of itself is not believed.
+ */
+async function flushPersistent(run: ReloadRun): Promise<string> {
+  const { full, base = full } = recordOf(run);
+  const ended = await run.host.perform({ flush: 'netfilter-persistent' }, { timeoutMs: LOAD_LIMIT_MS });
+  const { missing } = compareRules({ ipset: base.ipset ?? '' }, { ipset: (await rulesNow(run)).ipset ?? '' });
+  for (const { command, input } of loadsFor(base, missing)) await change(run, command, input);
+  const sets = missing.length > 0 ? `; ${missing.join(', ')} given back` : '';
+  return `netfilter-persistent has flushed its rules${ended.code === 0 ? '' : ` (${complaint(ended)})`}${sets}`;
 }
 
 function isTable(table: HoldingTable, tool: RulesTool, name: string): boolean {
@@ -92,14 +102,14 @@ function pristineTables(text: RulesText): readonly string[] {
   );
 }
 
-async function change(run: ReloadRun, command: HostCommand, input: string | undefined): Promise<void> {
-  const ended = await run.host.perform(command, { timeoutMs: LOAD_LIMIT_MS, ...(input !== undefined && { input }) });
+async function change(run: ReloadRun, command: HostCommand, input: string): Promise<void> {
+  const ended = await run.host.perform(command, { timeoutMs: LOAD_LIMIT_MS, input });
   if (ended.code !== 0) throw new StepFailed(`${words(command)}: ${complaint(ended)}`);
 }
 
 function words(command: HostCommand): string {
   if ('rules' in command) return command.rules === 'nft' ? 'nft' : `${command.rules}-restore`;
-  return 'ipset' in command ? 'ipset restore' : 'netfilter-persistent flush';
+  return 'ipset restore';
 }
 
 /** That no rule and nothing else holds the module any more. @throws StepFailed naming what does */
