@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const HOUR = 3_600_000;
 
 /** Where images and snapshots live. */
-export function cacheRoot(): string {
+function cacheRoot(): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'ctfix-vm');
 }
 

@@ -53,7 +53,7 @@ async function guestFiles(): Promise<string[]> {
 }
 
 /** The host's own Debian archive, as apt knows it; undefined where apt has none. */
-export async function debianArchive(): Promise<{ main: string; security?: string } | undefined> {
+async function debianArchive(): Promise<{ main: string; security?: string } | undefined> {
   const find = async (label: string) => {
     const filter = ['Origin: Debian', `Label: ${label}`, 'Component: main', 'Created-By: Packages'];
     const { stdout } = await exec('apt-get', ['indextargets', '--format', '$(SITE)', ...filter]).catch(() => ({

@@ -9,8 +9,6 @@ import type { Kernel } from './image.ts';
 import { Qemu } from './qemu.ts';
 import { overlay, type Snapshot, snapshot, type Wanted } from './snapshot.ts';
 
-export type { Run, RunOptions } from './agent.ts';
-export type { Background } from './guest.ts';
 export type { Kernel } from './image.ts';
 
 /** Kernel 6.1 without a firewall, unless said otherwise. */

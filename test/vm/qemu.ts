@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kernel } from './image.ts';
 import { connectLines, type Message } from './lines.ts';
 
-export const MEMORY_MB = 2048;
+const MEMORY_MB = 2048;
 
 export type Start = {
   kernel: Kernel;

@@ -23,7 +23,7 @@ const ATTACHED_MB = 192;
 /** The executable that is under test, as `npm run binary` makes it. */
 export const BINARY = join(import.meta.dirname, '../../build/ctfix');
 /** Where it lies in the guest. */
-export const GUEST_BINARY = '/usr/local/sbin/ctfix';
+const GUEST_BINARY = '/usr/local/sbin/ctfix';
 
 /** What a machine is restored from: disk.qcow2, ram and state, all read-only from then on. */
 export type Snapshot = { kernel: Kernel; image: string; dir: string };

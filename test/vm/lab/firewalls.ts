@@ -15,6 +15,7 @@ import {
 } from './rules.ts';
 
 export { KINDS, type Kind } from './rules.ts';
+export { expectRuleset, ruleset } from './ruleset.ts';
 
 /** The address that fail2ban has banned. */
 export const BANNED = '203.0.113.9';
@@ -69,18 +70,6 @@ export async function active(vm: Guest, kind: Kind): Promise<boolean> {
   };
   const { code } = await vm.run(`systemctl is-active ${UNITS[kind].join(' ')} && ${sign[kind]}`);
   return code === 0;
-}
-
-/** All that filters, as foreign tools see it, without counters: nft, iptables (both kinds, both families), ipset. */
-export function ruleset(vm: Guest): Promise<string> {
-  return vm.sh('/usr/local/lib/ctfix-test/ruleset.sh');
-}
-
-/** Waits until the ruleset is, byte for byte, what it was; fail2ban needs some seconds to ban again. */
-export async function expectRuleset(vm: Guest, expected: string, limitMs = 120_000): Promise<void> {
-  await vm.put('/run/ctfix-test/expected', `${expected}\n`);
-  const compare = '/usr/local/lib/ctfix-test/ruleset.sh | diff -u /run/ctfix-test/expected -';
-  await vm.waitFor(compare, 'the ruleset is as it was', limitMs);
 }
 
 // Upstream's unit follows every firewall unit; Debian's follows firewalld alone, and a restart of the others loses its bans.
