@@ -23,6 +23,7 @@ import { planFiles } from './plan-files.ts';
 import { notesOf, unchangedOf, unknownsOf } from './plan-words.ts';
 import { isLess } from './present.ts';
 import { reloadSteps } from './reload.ts';
+import { reloadWhy } from './reload-why.ts';
 import type { Templates } from './template.ts';
 
 export type PlanInput = {
@@ -80,8 +81,7 @@ function liveActions(facts: Facts, sizing: Sizing, { taken }: StrategyChoice): A
   if (facts.kind === 'sysroot' || (taken !== 'live' && taken !== 'reload')) return [];
   const values = valueActions(facts, sizing);
   if (taken === 'live' || values.length === 0) return values;
-  const why = 'the module takes its option at a load only';
-  return reloadSteps(facts, sizing.targets).map((step) => ({ do: 'reload', step, why }));
+  return reloadSteps(facts, sizing.targets).map((step) => ({ do: 'reload', step, why: reloadWhy(step, facts) }));
 }
 
 type SetValue = Extract<Action, { do: 'set-value' }>;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { FirewallName, FirewallOwner, LoadedModule, ReloadStep, RulesFacts } from '../src/model.ts';
 import { reloadCost, reloadSteps } from '../src/reload.ts';
+import { reloadWhy } from '../src/reload-why.ts';
 import { factsOf } from './support/facts.ts';
 
 const targets = { max: 131072, buckets: 131072, values: {} };
@@ -174,4 +175,16 @@ test('the cost names flows, units, and what is not known without root', () => {
   expect(cost).toMatch(/120 flows.*ufw\.service down.*root only/);
   expect(cost).not.toContain('docker');
   expect(blockedBy).toEqual([expect.stringContaining('docker is active')]);
+});
+
+test('the plan names who listens to conntrack events, once each step has its reason', () => {
+  const facts = { ...factsOf({ firewalls: [owner('firewalld', ['fail2ban.service'])], module: { tree } }) };
+  const heard = { ...facts, rules: rules({ listeners: ['conntrackd (9)', 'conntrack (12)'] }) };
+  const whys = reloadSteps(heard, targets).map((step) => [word(step), reloadWhy(step, heard)]);
+  expect(Object.fromEntries(whys)).toMatchObject({
+    'load nf_conntrack_netlink': 'conntrackd (9), conntrack (12) listen to conntrack events and hear on afterwards',
+    'stop fail2ban along': 'the stop of firewalld would take it along',
+  });
+  expect(whys.every(([, why]) => why !== undefined && why !== '')).toBe(true);
+  expect(reloadWhy({ step: 'load', module: 'nf_conntrack_netlink' }, facts)).toBe('it was loaded before');
 });
