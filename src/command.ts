@@ -12,7 +12,7 @@ export function argvOf(command: HostCommand): Argv {
   if ('unitFiles' in command) return ['systemctl', '--no-ask-password', command.unitFiles];
   if ('module' in command) return moduleArgv(command.module, command.name);
   if ('flush' in command) return ['netfilter-persistent', 'flush'];
-  if ('rules' in command) return rulesArgv(command.rules, command.how);
+  if ('rules' in command) return rulesArgv(command.rules, command.how, command.plain);
   if ('ipset' in command) return ['ipset', 'restore', '-exist'];
   // /lib is a link to /usr/lib, or it is where a split system keeps the program: this path is right on both.
   if ('sysctl' in command) return ['/lib/systemd/systemd-sysctl', '--prefix=/net/netfilter'];
@@ -31,7 +31,8 @@ function moduleArgv(how: 'load' | 'load-plain' | 'unload', name: string): Argv {
  * `restore` puts the recorded rules in the place of those that are there (iptables-restore(8) flushes each table that
  * its input names); `transaction` adds to them, all or nothing. nft's input says for itself what it flushes.
  */
-function rulesArgv(tool: RulesTool, how: 'restore' | 'transaction'): Argv {
+function rulesArgv(tool: RulesTool, how: 'restore' | 'transaction', plain = false): Argv {
   if (tool === 'nft') return ['nft', '-f', '-'];
-  return how === 'restore' ? [`${tool}-restore`] : [`${tool}-restore`, '--noflush'];
+  const program = `${plain ? tool.replace(/-\w+$/, '') : tool}-restore`;
+  return how === 'restore' ? [program] : [program, '--noflush'];
 }

@@ -160,7 +160,8 @@ function excessRefusals(tree: Facts['module']['tree'], rules: RulesFacts): reado
 /** How many users of a module the rules explain; what cannot be counted one by one is taken as explained. */
 function countable(name: string, rules: RulesFacts): number {
   const many = Number.POSITIVE_INFINITY;
-  if (/^ip6?table_nat$|^nf_conntrack_bridge$/.test(name)) return many;
+  // Up to 4.18 each rule that tracks pins nf_conntrack_ipv4 or _ipv6: nf_ct_l3proto_try_module_get.
+  if (/^ip6?table_nat$|^nf_conntrack_bridge$|^nf_(conntrack|nat)_ipv[46]$/.test(name)) return many;
   if (/^(nf_conntrack|nf_nat)_|^nfnetlink_ct/.test(name)) return usesHelpers(rules.text) ? many : 0;
   if (/^nf_flow_table/.test(name)) return rules.uses.nf_flow_table === undefined ? 0 : many;
   // Kernels before 5.2 ship some targets once for each family: ipt_MASQUERADE, ip6t_MASQUERADE.

@@ -103,7 +103,11 @@ function pristineTables(text: RulesText): readonly string[] {
 }
 
 async function change(run: ReloadRun, command: HostCommand, input: string): Promise<void> {
-  const ended = await run.host.perform(command, { timeoutMs: LOAD_LIMIT_MS, input });
+  const options = { timeoutMs: LOAD_LIMIT_MS, input };
+  const first = await run.host.perform(command, options);
+  // Where iptables has the legacy variant only, its programs have the plain names; readRules made sure of that.
+  const plain = first.code === 127 && 'rules' in command && command.rules.endsWith('-legacy');
+  const ended = plain ? await run.host.perform({ ...command, plain }, options) : first;
   if (ended.code !== 0) throw new StepFailed(`${words(command)}: ${complaint(ended)}`);
 }
 

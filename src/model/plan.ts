@@ -12,7 +12,8 @@ export type HostCommand =
   | { readonly module: 'load' | 'load-plain' | 'unload'; readonly name: string }
   | { readonly flush: 'netfilter-persistent' }
   /** loads rules from standard input, with the tool's own transaction */
-  | { readonly rules: RulesTool; readonly how: 'restore' | 'transaction' }
+  /** `plain`: by the program without the variant in its name, where there is one variant only */
+  | { readonly rules: RulesTool; readonly how: 'restore' | 'transaction'; readonly plain?: boolean }
   | { readonly ipset: 'restore' }
   | { readonly sysctl: 'apply-prefix' }
   | { readonly flows: 'flush' }
