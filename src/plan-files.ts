@@ -36,9 +36,14 @@ export function planFiles(facts: Facts, sizing: Sizing, options: PlanOptions, te
     sysctlFiles(facts, needs.keys, templates, takeOver),
     needs.keys.length > 0 ? hookFiles(facts, templates) : NOTHING,
   ];
+  const edits = parts.flatMap((part) => part.edits);
   return {
-    edits: parts.flatMap(({ edits }) => edits),
-    refusals: [...parts.flatMap(({ refusals }) => refusals), ...(needs.table ? kubeProxy(facts, targets.max) : [])],
+    edits,
+    refusals: [
+      ...parts.flatMap(({ refusals }) => refusals),
+      ...unreadable(facts, edits),
+      ...(needs.table ? kubeProxy(facts, targets.max) : []),
+    ],
     unchanged: parts.flatMap(({ unchanged }) => unchanged),
   };
 }
@@ -176,6 +181,19 @@ function foreignInstall({ file, line }: { file: string; line: number }): Refusal
     file,
     line,
   };
+}
+
+/** What stands where a file of ours is to be made, and is none that could be read: never written over. */
+function unreadable({ problems }: Facts, edits: readonly FileEdit[]): Refusal[] {
+  const made = edits.filter(({ path, before }) => before === undefined && path !== OWN.modprobe);
+  return problems
+    .filter(({ file, line }) => line === undefined && made.some(({ path }) => path === file))
+    .map(({ file, what }) => ({
+      code: 'unreadable-file',
+      what,
+      remedy: `make ${file} a readable text file, or move it away`,
+      file,
+    }));
 }
 
 /** kube-proxy raises a max that is lower than its own figure whenever it starts (cmd/kube-proxy/app/conntrack.go). */

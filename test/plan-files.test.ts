@@ -252,10 +252,18 @@ describe('broken lines of modprobe.d', () => {
     expect(plan.refusals).toEqual([]);
   });
 
-  test('a file that cannot be read is refused, taken over or not', () => {
-    const facts = factsOf(full);
-    const problems = [{ file: OWN, what: 'is not valid UTF-8' }];
-    const { plan } = planFor({ ...facts, problems }, { takeOver: true }, deps);
-    expect(refused(plan)).toEqual([`broken-modprobe ${OWN}:`]);
+  test.each([
+    [OWN, 'broken-modprobe'],
+    [SYSCTL, 'unreadable-file'],
+    [UDEV, 'unreadable-file'],
+  ])('a file of ours that cannot be read is refused, taken over or not: %s', (file, code) => {
+    const problems = [{ file, what: 'is not valid UTF-8' }];
+    const { plan } = planFor({ ...factsOf(full), problems }, { takeOver: true }, deps);
+    expect(refused(plan)).toEqual([`${code} ${file}:`]);
+  });
+
+  test('an unreadable file of somebody else is no reason to refuse', () => {
+    const problems = [{ file: '/etc/sysctl.d/99-x.conf', what: 'is not valid UTF-8' }];
+    expect(planFor({ ...factsOf(full), problems }, {}, deps).plan.refusals).toEqual([]);
   });
 });
