@@ -8,7 +8,7 @@ import { nftTables } from '../facts/rules-nft.ts';
 import type { HostCommand, RulesRecord, RulesText, RulesTool } from '../model.ts';
 import { compareRules, loadsFor, reorder, survivors } from '../reload-compare.ts';
 import { ownUsers } from '../reload-refusals.ts';
-import { isUnloading, moduleInode, namedHolders, RELEASE_LIMIT_MS, readTree, type Tree } from './reload-modules.ts';
+import { moduleInode, namedHolders, RELEASE_LIMIT_MS, readTree, type Tree } from './reload-modules.ts';
 import { complaint, lookUntil, type ReloadRun, type StepSeen } from './reload-run.ts';
 
 /** Ten thousand rules are loaded in seconds; an iptables lock that somebody holds is waited for by the tool itself. */
@@ -180,27 +180,34 @@ export async function proveRules(run: ReloadRun, wanted: RulesText, limitMs = ST
   const survived = run.record?.survived ?? [];
   const look = async () => compareRules(wanted, await rulesNow(run), survived);
   let seen = await lookUntil(run, limitMs, look, ({ missing }) => missing.length === 0);
-  const given: string[] = [];
+  const { given, refused } = await giveBack(run, wanted, seen.missing);
+  if (seen.missing.length > 0) seen = await look();
   if (seen.missing.length > 0) {
-    for (const { command, input, what } of loadsFor(wanted, seen.missing)) {
-      await change(run, command, input);
-      given.push(what);
-    }
-    seen = await look();
+    throw new StepFailed([`the ruleset is not the recorded one: ${seen.missing.join(', ')}`, ...refused].join('; '));
   }
-  if (seen.missing.length > 0) throw new StepFailed(`the ruleset is not the recorded one: ${seen.missing.join(', ')}`);
   await restoreOrder(run, wanted);
   const from = given.length > 0 ? ` (from the record: ${given.join(', ')})` : '';
   const foreign = seen.foreign.length > 0 ? `; changed by others meanwhile: ${seen.foreign.join(', ')}` : '';
   return `the ruleset is the recorded one${from}${foreign}`;
 }
 
+/** Loads parts from the record; one that is refused does not keep the others from coming back. */
+async function giveBack(run: ReloadRun, wanted: RulesText, missing: readonly string[]) {
+  const given: string[] = [];
+  const refused: string[] = [];
+  for (const { command, input, what } of loadsFor(wanted, missing)) {
+    try {
+      await change(run, command, input);
+      given.push(what);
+    } catch (error) {
+      if (!(error instanceof StepFailed)) throw error;
+      refused.push(error.message);
+    }
+  }
+  return { given, refused };
+}
+
 async function restoreOrder(run: ReloadRun, wanted: RulesText): Promise<void> {
   const input = reorder(wanted, await rulesNow(run, { state: true }));
   if (input !== undefined) await change(run, { rules: 'nft', how: 'transaction' }, input);
-}
-
-/** True when rules that use conntrack cannot be loaded: the module is away or on its way out. */
-export async function rulesCannotLoad(run: ReloadRun): Promise<boolean> {
-  return (await isUnloading(run)) || (await moduleInode(run)) === undefined;
 }
