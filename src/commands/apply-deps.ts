@@ -1,15 +1,13 @@
 /** What apply and rollback are given, made from the command's own surroundings. */
 import type { ApplyDeps } from '../apply/outcome.ts';
-import type { PlanOptions } from '../model.ts';
 import { progressLine } from '../render/outcome.ts';
-import { survey } from '../survey.ts';
 import type { CommonFlags, Deps } from './deps.ts';
 
 /**
  * From here on a signal no longer ends the process: it is looked at between steps.
- * @param options those of the plan that is carried out; rollback has none
+ * @param survey facts and plan once more, as the plan that is carried out was made
  */
-export async function applyDeps(flags: CommonFlags, options: PlanOptions, deps: Deps): Promise<ApplyDeps> {
+export async function applyDeps(flags: CommonFlags, survey: ApplyDeps['survey'], deps: Deps): Promise<ApplyDeps> {
   const host = await deps.change(flags);
   const view = deps.view('stderr', flags);
   return {
@@ -19,6 +17,6 @@ export async function applyDeps(flags: CommonFlags, options: PlanOptions, deps: 
     sleep: deps.sleep,
     progress: (text) => deps.note(progressLine(text, view)),
     interrupted: deps.catchSignals(),
-    survey: async () => survey(await deps.look(flags), options, deps),
+    survey,
   };
 }

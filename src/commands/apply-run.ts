@@ -1,7 +1,7 @@
 /** The work of `ctfix apply`: look, show, ask, do, and say how it ended. */
-import type { Outcome } from '../apply/outcome.ts';
+import type { ApplyDeps, Outcome } from '../apply/outcome.ts';
 import { CtfixError, EXIT } from '../errors.ts';
-import { isEmpty, type PlanOptions, type Strategy } from '../model.ts';
+import { type Facts, isEmpty, type PlanOptions, type Strategy } from '../model.ts';
 import { planOptions } from '../options.ts';
 import { json } from '../render/json.ts';
 import { outcomeText } from '../render/outcome.ts';
@@ -12,13 +12,30 @@ import type { ApplyFlags } from './apply.ts';
 import { applyDeps } from './apply-deps.ts';
 import type { Deps } from './deps.ts';
 
+/** A plan that is ready to be carried out. */
+export type Job = PlanReport & {
+  readonly facts: Facts;
+  /** facts and plan once more, under the lock */
+  readonly again: ApplyDeps['survey'];
+};
+
+/** Makes another plan, for another strategy. */
+type Look = (options: PlanOptions) => Promise<Job>;
+
 /** Carries out a fresh plan; the exit code says how it ended. */
 export async function runApply(flags: ApplyFlags, deps: Deps): Promise<number> {
-  const look = async (options: PlanOptions): Promise<PlanReport> => {
-    const { facts, plan } = await survey(await deps.look(flags), options, deps);
-    return { facts, plan, now: deps.now() };
+  const look = async (options: PlanOptions): Promise<Job> => {
+    const again = async () => survey(await deps.look(flags), options, deps);
+    return { ...(await again()), now: deps.now(), again };
   };
-  const first = await look(planOptions(flags));
+  return carryOut(await look(planOptions(flags)), look, flags, deps);
+}
+
+/**
+ * Shows, asks, does, and says how it ended.
+ * @param look undefined: there is no choice of another strategy
+ */
+export async function carryOut(first: Job, look: Look | undefined, flags: ApplyFlags, deps: Deps): Promise<number> {
   if (flags.dryRun === true || isEmpty(first.plan) || first.plan.refusals.length > 0)
     return showOnly(first, flags, deps);
   if (!deps.isRoot) throw notRoot(first, flags, deps);
@@ -28,7 +45,7 @@ export async function runApply(flags: ApplyFlags, deps: Deps): Promise<number> {
     return EXIT.failed;
   }
   const { apply } = await import('../apply/apply.ts');
-  const outcome = await apply(agreed.plan, agreed.facts, await applyDeps(flags, agreed.plan.options, deps));
+  const outcome = await apply(agreed.plan, agreed.facts, await applyDeps(flags, agreed.again, deps));
   tell(outcome, agreed, flags, deps);
   return EXIT[outcome.exit];
 }
@@ -53,12 +70,7 @@ function notRoot(report: PlanReport, flags: ApplyFlags, deps: Deps): CtfixError 
 type Answer = 'apply' | 'strategy' | 'diff' | 'cancel';
 
 /** Asks until the person agrees or not; another strategy makes another plan. Undefined: not agreed. */
-async function agree(
-  first: PlanReport,
-  look: (options: PlanOptions) => Promise<PlanReport>,
-  flags: ApplyFlags,
-  deps: Deps,
-): Promise<PlanReport | undefined> {
+async function agree(first: Job, look: Look | undefined, flags: ApplyFlags, deps: Deps): Promise<Job | undefined> {
   if (!deps.interactive()) {
     throw new CtfixError('usage', 'apply asks before it changes anything, and there is no terminal to ask on', {
       hint: 'look at ctfix plan, then run ctfix apply --yes',
@@ -71,13 +83,16 @@ async function agree(
     const ready = report.plan.refusals.length === 0 && !isEmpty(report.plan);
     const answer = await deps.ask<Answer>({
       message: ready ? `Make this change (${report.plan.strategy.taken})?` : 'This cannot be applied. What now?',
-      choices: [...(ready ? [{ value: 'apply' as const, name: 'apply' }] : []), ...OTHER_ANSWERS],
+      choices: [
+        ...(ready ? [{ value: 'apply' as const, name: 'apply' }] : []),
+        ...OTHER_ANSWERS.filter(({ value }) => look !== undefined || value !== 'strategy'),
+      ],
       fallback: 'cancel',
     });
     if (answer === 'apply') return report;
     if (answer === 'cancel') return undefined;
     if (answer === 'diff') deps.note(`${planChanges(report.plan, view)}\n`);
-    if (answer === 'strategy') {
+    if (answer === 'strategy' && look !== undefined) {
       report = await look({ ...report.plan.options, strategy: await askStrategy(report, deps) });
       deps.note(`${report.plan.refusals.length > 0 ? planText(report, view) : planSummary(report, view)}\n`);
     }
@@ -109,7 +124,7 @@ function tell(outcome: Outcome, report: PlanReport, flags: ApplyFlags, deps: Dep
 }
 
 /** What `-o json` gives: how it ended, whether anything on the host is different now, and the plan. */
-function answer(outcome: Outcome, { plan }: PlanReport): unknown {
+export function answer(outcome: Outcome, { plan }: PlanReport): unknown {
   const changed = outcome.id !== undefined && (outcome.exit === 'ok' || outcome.exit === 'stuck');
   return { schema: 'ctfix.outcome/v1', changed, ...outcome, plan };
 }

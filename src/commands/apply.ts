@@ -13,14 +13,19 @@ export function registerApply(program: Command, deps: Deps, finish: Finish): voi
   const command = program
     .command('apply')
     .description('make the change that plan shows, verify it, and keep what is needed to take it back; needs root')
+    .argument('[plan]', 'carry out exactly this saved plan (plan --save); without it, a fresh one')
     .option('-y, --yes', 'do not ask; needed where there is no terminal')
     .option('--dry-run', 'show every step and stop; needs no root');
   outputFlag(sizingFlags(command), ['text', 'json']);
   examples(command, [
     ['ctfix apply --dry-run', 'every step, without doing one'],
     ['sudo ctfix apply', 'ask, then make the change'],
+    ['sudo ctfix apply change.json', 'a plan that was saved and reviewed; 4 when stale'],
     ['sudo ctfix apply --yes --precaution', 'for scripts: raise a healthy host as well'],
     ['sudo ctfix apply --strategy reload', 'unload and load the module again, with the firewall stopped'],
   ]);
-  runs<ApplyFlags>(command, finish, async (flags) => (await import('./apply-run.ts')).runApply(flags, deps));
+  runs<ApplyFlags>(command, finish, async (flags, plan) => {
+    if (plan !== undefined) return (await import('./apply-saved.ts')).runApplySaved(plan, flags, deps);
+    return (await import('./apply-run.ts')).runApply(flags, deps);
+  });
 }

@@ -64,6 +64,12 @@ export function examples(command: Command, lines: readonly (readonly [string, st
   return command.addHelpText('after', `\nExamples:\n${rows.join('\n')}`);
 }
 
+/** The value of a flag that names a file. */
+export function fileName(path: string): string {
+  if (path === '') throw new InvalidArgumentError('It names no file.');
+  return path;
+}
+
 function directory(path: string): string {
   if (path === '') throw new InvalidArgumentError('It names no directory.');
   return path;

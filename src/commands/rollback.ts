@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { CtfixError, EXIT } from '../errors.ts';
 import { json } from '../render/json.ts';
 import { outcomeText } from '../render/outcome.ts';
+import { survey } from '../survey.ts';
 import { applyDeps } from './apply-deps.ts';
 import type { CommonFlags, Deps } from './deps.ts';
 import { examples, outputFlag } from './flags.ts';
@@ -27,7 +28,8 @@ export function registerRollback(program: Command, deps: Deps, finish: Finish): 
 async function runRollback(flags: Flags, id: string | undefined, deps: Deps): Promise<number> {
   if (!deps.isRoot) throw new CtfixError('notRoot', 'taking a change back needs root', { hint: 'sudo ctfix rollback' });
   const { rollback } = await import('../apply/rollback.ts');
-  const outcome = await rollback(id, await applyDeps(flags, {}, deps));
+  const again = async () => survey(await deps.look(flags), {}, deps);
+  const outcome = await rollback(id, await applyDeps(flags, again, deps));
   if (flags.output === 'json') deps.write(json({ schema: 'ctfix.outcome/v1', ...outcome }));
   else deps.write(outcomeText('rollback', outcome, deps.view('stdout', flags)));
   return EXIT[outcome.exit];

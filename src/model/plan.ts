@@ -1,8 +1,11 @@
 /** The plan: the difference between what is and what should be, as a value that can be saved. */
-import type { FirewallName } from './facts.ts';
+import type { Facts, FirewallName, FirewallOwner, LogFacts, MachineFacts, ModuleState, TableFacts } from './facts.ts';
 import type { Maybe } from './maybe.ts';
 import type { RulesTool } from './rules.ts';
 import type { PlanOptions, Refusal, Sizing, Strategy } from './sizing.ts';
+
+/** A program by its absolute path, and its arguments. */
+export type Words = readonly [string, ...string[]];
 
 /** A command that changes the machine. Closed list; `argvOf` in command.ts gives the words that are run and shown. */
 export type HostCommand =
@@ -18,6 +21,14 @@ export type HostCommand =
   | { readonly sysctl: 'apply-prefix' }
   | { readonly flows: 'flush' }
   | { readonly udev: 'reload' | 'settle' }
+  /** runs a program as a service of its own and waits for it; `after` runs when it has ended, whatever ended it */
+  | { readonly service: string; readonly run: Words; readonly after: Words }
+  /** runs a program as a service once so many seconds have passed */
+  | { readonly timer: string; readonly seconds: number; readonly run: Words }
+  /** asks the program of a service to stop after the step that it is at */
+  | { readonly interrupt: string }
+  /** tells everybody who is logged in on a terminal */
+  | { readonly wall: string }
   | { readonly log: string };
 
 /** One step of a reload; what it needs at run time (the recorded ruleset, the live values) is in the journal. */
@@ -94,6 +105,39 @@ export type Plan = {
   readonly notes: readonly string[];
   /** what could not be found out, and which answer that costs */
   readonly unknowns: readonly { readonly what: string; readonly costs: string }[];
+  /** there in JSON and in a saved plan: what it was made from */
+  readonly frozen?: Frozen;
+};
+
+/** A plan that can be applied later. */
+export type SavedPlan = Plan & { readonly frozen: Frozen };
+
+/**
+ * What a plan was made from, beside `host` and `sizing.present`. Evidence moves all the time and is hidden from others
+ * than root: a saved plan is made again with what was seen then. The rest says which host, in which state, it is for.
+ */
+export type Frozen = {
+  /** when the plan was made, ISO 8601 */
+  readonly at: string;
+  readonly kind: Facts['kind'];
+  readonly evidence: Pick<MachineFacts, 'memTotalKiB' | 'uptime' | 'container'> &
+    Pick<TableFacts, 'namespace' | 'writable' | 'counters' | 'countersLater' | 'slabObject'> & {
+      readonly log: Maybe<LogFacts>;
+      /** were the rules looked at, which takes root */
+      readonly rules: boolean;
+      /** files and directories of the configuration that are there and could not be read */
+      readonly unread: readonly string[];
+    };
+  /** sha-256 of every file of the configuration that decided, by path */
+  readonly digests: Readonly<Record<string, string>>;
+  /** nf_conntrack.hashsize= on the kernel command line */
+  readonly cmdlineHashsize?: number;
+  readonly module: { readonly state: ModuleState; readonly holders: readonly string[] };
+  readonly firewalls: readonly Pick<FirewallOwner, 'name' | 'unit' | 'state'>[];
+  /** values below net.netfilter.nf_conntrack_ that decided, beside max and buckets */
+  readonly values: Readonly<Record<string, string>>;
+  /** id of the last change of ctfix that is in force */
+  readonly lastChange?: string;
 };
 
 /** True when apply would change nothing. */

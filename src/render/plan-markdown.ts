@@ -13,6 +13,7 @@ import {
   valueRows,
   verdictOf,
 } from './plan-parts.ts';
+import { movedRows, savedSentence } from './plan-saved.ts';
 import { stepOf } from './steps.ts';
 
 /** The whole plan as GitHub-flavoured Markdown; text from the host cannot break out of it. */
@@ -22,6 +23,7 @@ export function planMarkdown(report: PlanReport): string {
   const blocks = [
     `## Connection table: ${word}`,
     prose(reason),
+    ...saved(report),
     ...refusals(plan),
     list(headRows(report).map(([name, text]) => `**${name}**: ${prose(text)}`)),
     table(['value', 'now', 'after'], valueRows(report)),
@@ -42,6 +44,13 @@ export function planMarkdown(report: PlanReport): string {
     `ctfix ${prose(plan.ctfix)}`,
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+function saved({ saved: note }: PlanReport): string[] {
+  if (note === undefined) return [];
+  const [word = '', ...rest] = savedSentence(note).split(':');
+  const [heads = [], ...rows] = movedRows(note);
+  return [`**${word}**:${prose(rest.join(':'))}`, table([heads[0] || 'moved', ...heads.slice(1)], rows)];
 }
 
 function refusals(plan: Plan): string[] {

@@ -2,9 +2,22 @@
 import { EXIT } from '../errors.ts';
 import { type Facts, isEmpty, isKnown, known, type LogLine, type Maybe, type Plan, type Verdict } from '../model.ts';
 import { bytes, duration, grouped, instant, percent, plural } from './numbers.ts';
+import type { SavedNote } from './plan-saved.ts';
 
-/** A plan, the facts it was made from, and the time at which it is shown. */
-export type PlanReport = { readonly plan: Plan; readonly facts: Facts; readonly now: Date };
+/** The facts that are shown beside a plan. */
+export type SeenFacts = Pick<Facts, 'log'> & {
+  readonly machine: Pick<Facts['machine'], 'memTotalKiB' | 'uptime' | 'container'>;
+  readonly module: Pick<Facts['module'], 'state'>;
+  readonly table: Pick<Facts['table'], 'values' | 'counters' | 'countersLater'>;
+};
+
+/** A plan, the facts it was made from, and the time at which it is shown; `saved` for one out of a file. */
+export type PlanReport = {
+  readonly plan: Plan;
+  readonly facts: SeenFacts;
+  readonly now: Date;
+  readonly saved?: SavedNote;
+};
 
 const VERDICTS: Readonly<Record<Verdict, string>> = {
   needed: 'needed',
@@ -102,14 +115,14 @@ export function evidenceRows({ facts, now }: PlanReport): [string, string][] {
 }
 
 /** Wall time of a kernel log line and how long ago that is; seconds since boot where the uptime is unknown. */
-function when(line: LogLine, facts: Facts, now: Date): string {
+function when(line: LogLine, facts: SeenFacts, now: Date): string {
   const uptime = known(facts.machine.uptime);
   if (uptime === undefined) return `${line.at.toFixed(1)} s after boot`;
   const ago = Math.max(0, uptime - line.at);
   return `${instant(new Date(now.getTime() - ago * 1000))}, ${duration(ago)} ago`;
 }
 
-function drops(facts: Facts): [string, string][] {
+function drops(facts: SeenFacts): [string, string][] {
   const first = known(facts.table.counters);
   const later = known(facts.table.countersLater) ?? first;
   return ['drop', 'early_drop'].flatMap((name): [string, string][] => {

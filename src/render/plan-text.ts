@@ -15,6 +15,7 @@ import {
   valueRows,
   verdictOf,
 } from './plan-parts.ts';
+import { movedRows, savedSentence } from './plan-saved.ts';
 import { stepOf } from './steps.ts';
 
 /** The whole plan: verdict, head, reasons, working, evidence, diffs, steps, and what stands against it. */
@@ -22,9 +23,10 @@ export function planText(report: PlanReport, view: View): string {
   const { plan } = report;
   const p = paint(view);
   const lines = [
-    ...verdictLines(plan, p),
+    ...verdictLines(report, p),
     '',
     ...head(report),
+    ...section(p.bold(p.yellow('moved')), movedTable(report)),
     ...section(p.bold('why'), bullets(plan.sizing.reasons.slice(1))),
     ...section(p.bold('evidence'), columns(safe(evidenceRows(report)))),
     ...section(p.bold('working'), working(plan)),
@@ -42,7 +44,8 @@ export function planText(report: PlanReport, view: View): string {
 export function planSummary(report: PlanReport, view: View): string {
   const p = paint(view);
   const steps = columns(report.plan.actions.map(stepOf).map(({ verb, object }) => [verb, escapeLine(object)]));
-  return `${[...verdictLines(report.plan, p), '', ...head(report), ...section(p.bold('steps'), steps)].join('\n')}\n`;
+  const moved = section(p.bold(p.yellow('moved')), movedTable(report));
+  return `${[...verdictLines(report, p), '', ...head(report), ...moved, ...section(p.bold('steps'), steps)].join('\n')}\n`;
 }
 
 /** Only the diffs and the steps. */
@@ -52,13 +55,23 @@ export function planChanges(plan: Plan, view: View): string {
 
 const VERDICT_COLOUR = { needed: 'yellow', precaution: 'cyan', requested: 'cyan', nothing: 'green' } as const;
 
-function verdictLines(plan: Plan, p: Paint): string[] {
+function verdictLines({ plan, saved }: PlanReport, p: Paint): string[] {
   const { word, reason } = verdictOf(plan);
   const [first = '', ...rest] = wrap(escapeLine(reason), `${word}: `, '  ');
   const coloured = p.bold(p[VERDICT_COLOUR[plan.sizing.verdict]](`${word}:`)) + first.slice(word.length + 1);
   const because = `${plural(plan.refusals.length, 'reason')}, see "refused" below; apply would touch nothing and exit with 3`;
   const refused = plan.refusals.length === 0 ? [] : [`${p.bold(p.red('refused:'))} ${because}`];
-  return [coloured, ...rest, ...refused];
+  return [...(saved === undefined ? [] : savedLines(savedSentence(saved), p)), coloured, ...rest, ...refused];
+}
+
+function savedLines(sentence: string, p: Paint): string[] {
+  const [word = ''] = sentence.split(':', 1);
+  const [first = '', ...rest] = wrap(escapeLine(sentence), '', '  ');
+  return [p.bold(p[word === 'saved' ? 'cyan' : 'yellow'](`${word}:`)) + first.slice(word.length + 1), ...rest];
+}
+
+function movedTable({ saved }: PlanReport): string[] {
+  return saved === undefined ? [] : columns(safe(movedRows(saved)));
 }
 
 function head(report: PlanReport): string[] {

@@ -1,0 +1,116 @@
+/** What is no longer as it was when a plan was saved, one row each: old and new. Pure. */
+import { boundOf, type Digest, isUnread } from './frozen.ts';
+import { type Action, type Facts, isKnown, type Maybe, type Plan, type SavedPlan } from './model.ts';
+import { keyOf } from './own.ts';
+import { stepOf } from './render/steps.ts';
+
+/** A thing, what it was when the plan was made, and what it is. */
+export type Moved = { readonly what: string; readonly planned: string; readonly now: string };
+
+/** MemTotal differs by some pages from boot to boot; more than this share of it is another machine. */
+const MEMORY_SHARE = 1 / 16;
+
+/** Rows for what binds a plan to its host and no longer holds; what was unknown then is not compared. */
+export function movedSince(saved: SavedPlan, facts: Facts, digest: Digest): Moved[] {
+  const now = boundOf(facts, saved, digest);
+  const { frozen, sizing, host } = saved;
+  return [
+    ...row('host', kindOf(frozen.kind), kindOf(facts.kind)),
+    ...row('machine id', host.machineId, facts.machine.machineId),
+    ...row('kernel', host.kernel, facts.machine.kernel),
+    ...memory(frozen.evidence.memTotalKiB, facts.machine.memTotalKiB),
+    ...row('max', sizing.present.max, facts.table.max),
+    ...row('buckets', sizing.present.buckets, facts.table.buckets),
+    ...row('nf_conntrack', frozen.module.state, now.module.state),
+    ...row('its holders', holders(frozen.module.holders), holders(now.module.holders)),
+    ...row('nf_conntrack.hashsize at boot', frozen.cmdlineHashsize ?? 'not set', now.cmdlineHashsize ?? 'not set'),
+    ...record(frozen.values, now.values).map(([key, ...two]) => ({ what: keyOf(key), ...pair(two, 'absent') })),
+    ...firewalls(frozen.firewalls, now.firewalls),
+    ...record(frozen.digests, now.digests)
+      .filter(([path]) => !isUnread(frozen, path))
+      .map(([path, ...two]) => ({ what: path, ...pair(two.map(short), 'absent, or without effect') })),
+    ...row('last change', frozen.lastChange ?? 'none', now.lastChange ?? 'none'),
+  ];
+}
+
+/** Rows for what moves all the time and binds nothing: shown, not compared. */
+export function drifted({ sizing, host }: SavedPlan, { table, machine }: Facts): Moved[] {
+  return [...row('flows', sizing.present.count, table.count), ...row('boot id', host.bootId, machine.bootId)];
+}
+
+/** Rows for steps and targets of a saved plan that are not the ones planned now; the reasons given are not compared. */
+export function otherThan(saved: Plan, again: Plan): Moved[] {
+  const steps = Array.from({ length: Math.max(saved.actions.length, again.actions.length) }, (_, at) =>
+    step(at + 1, saved.actions[at], again.actions[at]),
+  );
+  return [
+    ...row('strategy', saved.strategy.taken, again.strategy.taken),
+    ...row('targets', stable(saved.sizing.targets), stable(again.sizing.targets)),
+    ...steps.flat(),
+  ];
+}
+
+function row<T extends string | number>(what: string, planned: Maybe<T>, now: Maybe<T>): Moved[] {
+  if (!isKnown(planned) || planned === now) return [];
+  return [{ what, planned: String(planned), now: typeof now === 'object' ? `unknown: ${now.unknown}` : String(now) }];
+}
+
+const kindOf = (kind: Facts['kind']) => (kind === 'sysroot' ? 'a directory tree (--root)' : 'a running machine');
+
+const holders = (names: readonly string[]) => names.filter((name) => name !== 'nf_conntrack').join(', ') || 'none';
+
+function memory(planned: number, now: number): Moved[] {
+  if (Math.abs(planned - now) <= planned * MEMORY_SHARE) return [];
+  return [{ what: 'memory', planned: `${planned} KiB`, now: `${now} KiB` }];
+}
+
+function firewalls(planned: SavedPlan['frozen']['firewalls'], now: SavedPlan['frozen']['firewalls']): Moved[] {
+  const states = (owners: typeof planned) => new Map(owners.map(({ name, unit, state }) => [unit ?? name, state]));
+  const [then, today] = [states(planned), states(now)];
+  return [...new Set([...then.keys(), ...today.keys()])].flatMap((name) =>
+    row(name, then.get(name) ?? 'not there', today.get(name) ?? 'not there'),
+  );
+}
+
+/** Keys whose value is another one, with both. */
+function record(
+  planned: Readonly<Record<string, string>>,
+  now: Readonly<Record<string, string>>,
+): [string, string | undefined, string | undefined][] {
+  return [...new Set([...Object.keys(planned), ...Object.keys(now)])]
+    .sort()
+    .filter((key) => planned[key] !== now[key])
+    .map((key) => [key, planned[key], now[key]]);
+}
+
+function pair([planned, now]: readonly (string | undefined)[], absent: string): Omit<Moved, 'what'> {
+  return { planned: planned ?? absent, now: now ?? absent };
+}
+
+/** Enough of a digest to tell two files apart by eye. */
+const short = (digest: string | undefined) => (digest === undefined ? undefined : `sha256 ${digest.slice(0, 12)}`);
+
+function step(number: number, planned: Action | undefined, now: Action | undefined): Moved[] {
+  if (stable(withoutWhy(planned)) === stable(withoutWhy(now))) return [];
+  const [then, today] = [words(planned), words(now)];
+  return [{ what: `step ${number}`, planned: then, now: then === today ? `${today}, from or to another text` : today }];
+}
+
+function withoutWhy(action: Action | undefined): Partial<Action> {
+  return { ...action, why: '' };
+}
+
+function words(action: Action | undefined): string {
+  if (action === undefined) return 'none';
+  const { verb, object } = stepOf(action);
+  return `${verb} ${object}`;
+}
+
+/** JSON with sorted keys: a file that was reformatted says the same. */
+function stable(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}
