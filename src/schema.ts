@@ -37,6 +37,7 @@ function resolved(root: Schema, schema: Schema): Schema {
   return name === undefined ? schema : resolved(root, (root.$defs as Record<string, Schema>)[name] ?? {});
 }
 
+/** An integer is one that every reader of JSON gives back unchanged (RFC 8259 section 6). */
 function ofType({ type }: Schema, value: unknown, at: string): Fault | undefined {
   const is = typeOf(value);
   if (type === undefined || type === is || (type === 'integer' && Number.isSafeInteger(value))) return undefined;
@@ -66,13 +67,23 @@ function ofOne(root: Schema, all: readonly Schema[], value: unknown, at: string)
   if (faults.includes(undefined)) return undefined;
   const found = faults.filter((fault) => fault !== undefined);
   const deep = found.reduce((best, fault) => (fault.at.length > best.at.length ? fault : best));
-  return deep.at === at ? { at, what: `is ${shown(value)}, which is none of the forms that are allowed` } : deep;
+  const unmeant = meant.length === 0 && all.some((branch) => constantsOf(resolved(root, branch)).length > 0);
+  return deep.at === at || unmeant
+    ? { at, what: `is ${shown(value)}, which is none of the forms that are allowed` }
+    : deep;
 }
 
-function isMeant({ properties }: Schema, value: unknown): boolean {
-  if (!isObject(properties) || !isObject(value)) return false;
-  const constants = Object.entries(properties).filter(([, member]) => isObject(member) && 'const' in member);
-  return constants.length > 0 && constants.every(([name, member]) => (member as Schema).const === value[name]);
+function isMeant(schema: Schema, value: unknown): boolean {
+  const constants = constantsOf(schema);
+  return constants.length > 0 && isObject(value) && constants.every(([name, wanted]) => wanted === value[name]);
+}
+
+/** Required members that can have one value only: what tells the branches apart. */
+function constantsOf({ properties, required }: Schema): [string, unknown][] {
+  if (!isObject(properties)) return [];
+  return Object.entries(properties).flatMap(([name, member]): [string, unknown][] =>
+    isObject(member) && 'const' in member && list<string>(required).includes(name) ? [[name, member.const]] : [],
+  );
 }
 
 function ofItems(root: Schema, { items, maxItems }: Schema, value: readonly unknown[], at: string): Fault | undefined {
