@@ -56,6 +56,9 @@ async function oddFiles(host: ReadHost, files: readonly string[]): Promise<Outco
           `${path} has ${stat.links} names (hard links), which a replacement would part; make it a file of its own`,
         ),
       );
+    } else if (stat?.kind === 'file' && stat.uid !== 0 && host.kind === 'live') {
+      const text = `${path} belongs to the user with id ${stat.uid}, who can change it at any time; chown root it`;
+      lines.push(refused(path, text));
     } else if (stat !== undefined && stat.kind !== 'file' && stat.kind !== 'link') {
       lines.push(refused(path, `${path} is not a regular file; move it away`));
     }

@@ -233,6 +233,17 @@ describe('preflight refuses, and nothing is touched', () => {
     expect(memory.files.has(OWN.modprobe)).toBe(false);
   });
 
+  test('a drop-in that belongs to an ordinary user', async () => {
+    const { memory, plan, deps, facts } = await setUp({ [OWN.modprobe]: '# x\n' });
+    const stat: typeof memory.host.stat = async (path) => {
+      const found = await memory.host.stat(path);
+      return found && path === OWN.modprobe ? { ...found, uid: 1000 } : found;
+    };
+    const outcome = await apply(plan, facts, { ...deps, host: { ...memory.host, stat } });
+    expect(outcome.exit).toBe('refused');
+    expect(outcome.lines[0]?.text).toContain(`${OWN.modprobe} belongs to the user with id 1000`);
+  });
+
   test('a drop-in with a second name', async () => {
     const { memory, plan, deps, facts } = await setUp({ [OWN.modprobe]: '# x\n' });
     const stat: typeof memory.host.stat = async (path) => {
