@@ -41,6 +41,10 @@ export function tracedChanges(inner: Host, note: (text: string) => void): Host {
       tell(file === undefined ? 'remove' : 'write', path);
       return inner.replaceFile(path, file);
     },
+    replaceLink: (path, target) => {
+      tell(target === undefined ? 'remove' : 'link', path);
+      return inner.replaceLink(path, target);
+    },
     writeValue: (path, value) => {
       tell('write', `${value} to ${path}`);
       return inner.writeValue(path, value);

@@ -24,8 +24,10 @@ export type RunResult = { readonly code: number; readonly stdout: string; readon
 export type RunOptions = {
   /** text for standard input */
   readonly input?: string;
-  /** limit in milliseconds, 30,000 unless told */
+  /** limit in milliseconds, 30,000 unless told; 0 is no limit */
   readonly timeoutMs?: number;
+  /** what the program prints goes where ctfix itself prints, as it comes; the result has none of it then */
+  readonly inherit?: boolean;
 };
 
 /**
@@ -54,7 +56,7 @@ export interface ReadHost {
   run(argv: readonly [string, ...string[]], options?: RunOptions): Promise<RunResult>;
 }
 
-/** A host that can be changed. Every mutation ctfix can make is one of these three methods. */
+/** A host that can be changed. Every mutation ctfix can make is one of these four methods. */
 export interface Host extends ReadHost {
   /**
    * Replaces or creates a file atomically and durably (temporary file in the same directory, fsync, rename, fsync of
@@ -64,6 +66,12 @@ export interface Host extends ReadHost {
    * @throws HostError and nothing is changed or half-written; ENOTEMPTY for a directory that is not empty
    */
   replaceFile(path: string, file: { readonly text: string; readonly mode: number } | undefined): Promise<void>;
+  /**
+   * Makes a symbolic link atomically and durably, in the place of another link or of nothing; `undefined` removes it.
+   * A missing parent directory is made (0755).
+   * @throws HostError and nothing is changed; NOT_A_LINK where something else has that name
+   */
+  replaceLink(path: string, target: string | undefined): Promise<void>;
   /** Writes a kernel value in place: a path under /proc/sys or /sys. The caller reads back. @throws HostError with errno */
   writeValue(path: string, value: string): Promise<void>;
   /** Runs one of the closed list of commands that change the machine. The caller believes the kernel, not the code. */

@@ -3,7 +3,7 @@ import { constants as osConstants } from 'node:os';
 import { argvOf } from '../command.ts';
 import { readNames, readStat, readTarget, readText } from './files.ts';
 import type { Host, RunOptions, RunResult } from './host.ts';
-import { removeFile, replaceFile } from './replace.ts';
+import { removeFile, replaceFile, replaceLink } from './replace.ts';
 import { writeKernelValue } from './value.ts';
 
 /**
@@ -31,6 +31,7 @@ export function localHost(): Host {
     stat: async (path) => readStat(path),
     run,
     replaceFile: async (path, file) => (file === undefined ? removeFile(path) : replaceFile(run, path, file)),
+    replaceLink: async (path, target) => replaceLink(path, target),
     writeValue: async (path, value) => writeKernelValue(path, value),
     perform: (command, options = {}) => run(argvOf(command), options),
   };
@@ -54,10 +55,11 @@ async function runProgram(argv: Argv, options: RunOptions): Promise<RunResult> {
     stripFinalNewline: false,
     timeout: limit,
     forceKillAfterDelay: GRACE_MS,
+    ...(options.inherit === true && { stdout: 'inherit' as const, stderr: 'inherit' as const }),
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
   });
   const ended = child.then((result): RunResult => {
-    const { stdout, stderr } = result;
+    const { stdout = '', stderr = '' } = result;
     if (result.timedOut) return { code: 124, stdout, stderr: `${stderr}${program} did not end in ${limit} ms` };
     if (result.isMaxBuffer) return { code: 124, stdout, stderr: `${stderr}${program} wrote more than can be held` };
     if (result.exitCode !== undefined) return { code: result.exitCode, stdout, stderr };
@@ -65,10 +67,11 @@ async function runProgram(argv: Argv, options: RunOptions): Promise<RunResult> {
     const why = { 126: `${program} cannot be run`, 127: `${program} is not there` }[code] ?? `${program} was killed`;
     return { code, stdout, stderr: stderr || why };
   });
+  if (limit === 0) return ended;
   return giveUp(ended, limit + 2 * GRACE_MS, () => {
     child.unref();
-    child.stdout.destroy();
-    child.stderr.destroy();
+    child.stdout?.destroy();
+    child.stderr?.destroy();
     return { code: 124, stdout: '', stderr: `${program} cannot be ended: it is stuck in the kernel` };
   });
 }

@@ -6,5 +6,5 @@ export function readOnly(inner: ReadHost): Host {
   const refuse = async (): Promise<never> => {
     throw new Error('bug: a read-only command tried to change the machine');
   };
-  return { ...inner, replaceFile: refuse, writeValue: refuse, perform: refuse };
+  return { ...inner, replaceFile: refuse, replaceLink: refuse, writeValue: refuse, perform: refuse };
 }

@@ -17,6 +17,7 @@ import {
   renameSync,
   rmdirSync,
   type Stats,
+  symlinkSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -77,6 +78,39 @@ export function removeFile(path: string): void {
     syncDir(posix.dirname(real));
   } catch (error) {
     throw hostError(path, 'be removed', error);
+  }
+}
+
+/**
+ * Makes, replaces or removes a symbolic link; see Host.replaceLink.
+ * @throws HostError NOT_A_LINK where there is something else; UNSAFE: see realTarget
+ */
+export function replaceLink(path: string, target: string | undefined): void {
+  try {
+    const real = walkPath(path, { root: '', followLast: false, judge: requireSafe });
+    const old = lstatOrNothing(real);
+    if (old !== undefined && !old.isSymbolicLink()) {
+      throw new HostError(path, 'NOT_A_LINK', `${path} is there and is no symbolic link; ctfix leaves it alone`);
+    }
+    if (target === undefined && old === undefined) return;
+    const dir = posix.dirname(real);
+    makeDirs(dir);
+    if (target === undefined) unlinkSync(real);
+    else placeLink(target, real);
+    syncDir(dir);
+  } catch (error) {
+    throw hostError(path, target === undefined ? 'be removed' : 'be made', error);
+  }
+}
+
+function placeLink(target: string, path: string): void {
+  const temporary = posix.join(posix.dirname(path), TEMPORARY());
+  symlinkSync(target, temporary);
+  try {
+    renameSync(temporary, path);
+  } catch (error) {
+    unlinkSync(temporary);
+    throw error;
   }
 }
 

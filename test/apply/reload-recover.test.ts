@@ -56,6 +56,7 @@ function hostOf(scene: Scene): { host: Host; did: HostCommand[] } {
       return { ...DONE, stdout: program === 'systemctl' ? shown : program === 'nft' ? now.rules : '' };
     },
     replaceFile: async () => {},
+    replaceLink: async () => {},
     writeValue: async () => {},
     perform: async (command) => perform(command),
   };
