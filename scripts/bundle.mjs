@@ -16,7 +16,7 @@ export function bundle(more) {
     format: 'esm',
     platform: 'node',
     outExtension: { '.js': '.mjs' },
-    loader: { '.conf': 'text', '.rules': 'text' },
+    loader: { '.conf': 'text', '.rules': 'text', '.service': 'text' },
     define: { CTFIX_VERSION: JSON.stringify(version) },
     minifySyntax: true,
     legalComments: 'none',

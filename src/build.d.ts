@@ -6,6 +6,11 @@ declare module '*.conf' {
   export default text;
 }
 
+declare module '*.service' {
+  const text: string;
+  export default text;
+}
+
 declare module '*.rules' {
   const text: string;
   export default text;

@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 /** The composition root: arguments, environment and terminals become what the commands need. */
-import { statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
+import { isSea } from 'node:sea';
 import sysctl from '../templates/90-ctfix-conntrack.conf';
 import udev from '../templates/90-ctfix-conntrack.rules';
 import install from '../templates/90-ctfix-install.conf';
+import recoverUnit from '../templates/ctfix-recover.service';
 import modprobe from '../templates/nf_conntrack.conf';
 import { askOn } from './ask.ts';
 import type { Deps } from './commands/deps.ts';
@@ -38,6 +40,7 @@ const deps: Deps = {
   interactive: () => process.stdin.isTTY === true && process.stderr.isTTY === true,
   catchSignals,
   isRoot,
+  recovery: () => ({ argv: ownWords(), unit: recoverUnit }),
   templates: { modprobe, sysctl, udev, install },
   version: CTFIX_VERSION,
   stateDir: '/var/lib/ctfix',
@@ -50,6 +53,11 @@ async function readable(root: string | undefined): Promise<ReadHost> {
     return (await import('./host/sysroot.ts')).sysrootHost(root);
   }
   return readOnly(localHost());
+}
+
+/** How this very program is run again, by absolute paths without links. */
+function ownWords(): readonly [string, ...string[]] {
+  return isSea() ? [process.execPath] : [process.execPath, realpathSync(process.argv[1] ?? '')];
 }
 
 function once<T>(make: () => T): () => T {
@@ -69,10 +77,11 @@ function isDirectory(path: string): boolean {
 }
 
 /** The first signal asks to stop after the step that runs; the second ends the process, and the journal tells the rest. */
-function catchSignals(): () => boolean {
+function catchSignals(hangup?: 'hangup-goes-on'): () => boolean {
   let interrupted = false;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
+      if (signal === 'SIGHUP' && hangup !== undefined) return;
       if (interrupted) process.exit(EXIT.stuck);
       interrupted = true;
       note('ctfix: stopping after this step; a second signal stops at once, and ctfix rollback clears up then\n');
@@ -81,9 +90,9 @@ function catchSignals(): () => boolean {
   return () => interrupted;
 }
 
-/** A reader that went away is no error, least of all in the middle of a change; a full disk is one. */
+/** A reader or a terminal that went away is no error, least of all in the middle of a change; a full disk is one. */
 function onStreamError(error: NodeJS.ErrnoException): void {
-  if (error.code === 'EPIPE') return;
+  if (error.code === 'EPIPE' || error.code === 'EIO') return;
   process.exitCode = EXIT.failed;
   note(`ctfix: the answer could not be written: ${error.message}\n`);
 }

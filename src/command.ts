@@ -1,5 +1,5 @@
 /** The words of every command that changes the machine: shown in the plan and run by the host, from one source. Pure. */
-import type { HostCommand, RulesTool } from './model.ts';
+import type { HostCommand, RulesTool, Words } from './model.ts';
 
 export type Argv = readonly [string, ...string[]];
 
@@ -16,9 +16,20 @@ export function argvOf(command: HostCommand): Argv {
   if ('ipset' in command) return ['ipset', 'restore', '-exist'];
   // /lib is a link to /usr/lib, or it is where a split system keeps the program: this path is right on both.
   if ('sysctl' in command) return ['/lib/systemd/systemd-sysctl', '--prefix=/net/netfilter'];
-  if ('flows' in command) return ['conntrack', '-F'];
+  if ('flows' in command) return flowsArgv(command.flows);
   if ('udev' in command) return command.udev === 'reload' ? ['udevadm', 'control', '--reload'] : ['udevadm', 'settle'];
+  if ('service' in command) return serviceArgv(command.service, command.run, command.after);
+  if ('timer' in command) return timerArgv(command.timer, command.seconds, command.run);
+  if ('interrupt' in command) return ['systemctl', 'kill', '--kill-who=main', '--signal=SIGINT', command.interrupt];
+  if ('wall' in command) return ['wall', command.wall];
   return ['logger', '-t', 'ctfix', '-p', 'daemon.notice', '--', command.log];
+}
+
+/** conntrack(8): `-o save` gives what `-R` takes; `-o extended` gives the marks and zones that it leaves out. */
+function flowsArgv(how: 'flush' | 'save' | 'list' | 'load'): Argv {
+  if (how === 'flush') return ['conntrack', '-F'];
+  if (how === 'load') return ['conntrack', '-R', '-'];
+  return ['conntrack', '-L', '-o', how === 'save' ? 'save' : 'extended'];
 }
 
 /** modprobe(8): `-C FILE` takes the place of every modprobe.d directory; dependencies come from modules.dep. */
@@ -35,4 +46,20 @@ function rulesArgv(tool: RulesTool, how: 'restore' | 'transaction', plain = fals
   if (tool === 'nft') return ['nft', '-f', '-'];
   const program = `${plain ? tool.replace(/-\w+$/, '') : tool}-restore`;
   return how === 'restore' ? [program] : [program, '--noflush'];
+}
+
+/**
+ * systemd-run(1): the service's control group is killed as one, so that no child of a killed program goes on; the
+ * recovery is its ExecStopPost, which runs after whatever ended it (systemd.service(5)) and is given all the time it needs.
+ */
+function serviceArgv(unit: string, run: Words, after: Words): Argv {
+  const properties = ['KillMode=control-group', 'TimeoutStopSec=infinity', `ExecStopPost=${after.join(' ')}`];
+  const words = properties.flatMap((property) => ['-p', property]);
+  return ['systemd-run', `--unit=${unit}`, '--quiet', '--collect', '--wait', '--pipe', ...words, '--', ...run];
+}
+
+/** systemd-run(1): monotonic time, which no step of the clock moves; without AccuracySec it may be a minute late. */
+function timerArgv(unit: string, seconds: number, run: Words): Argv {
+  const when = [`--on-active=${seconds}s`, '--timer-property=AccuracySec=1s'];
+  return ['systemd-run', `--unit=${unit}`, '--quiet', ...when, '--', ...run];
 }

@@ -1,19 +1,31 @@
 /** Carries out a plan: checked, locked, recorded ahead, read back, proved; or everything back as it was. */
 import { CtfixError, StepFailed } from '../errors.ts';
-import { type Action, type Facts, isEmpty, isKnown, type JournalLine, known, type Plan } from '../model.ts';
+import {
+  type Action,
+  type ChangeRecord,
+  type Facts,
+  isEmpty,
+  isKnown,
+  type JournalLine,
+  known,
+  type Plan,
+} from '../model.ts';
 import { beginOf, executeAll } from './execute.ts';
 import { createJournal, type Journal, journalIds, newId } from './journal.ts';
 import { takeLock } from './lock.ts';
+import { missingNet, restartTimer, spreadNet, stopTimer, takeInNet } from './net.ts';
 import type { ApplyDeps, Outcome, OutcomeLine } from './outcome.ts';
 import { preflight } from './preflight.ts';
 import { proveModprobe } from './prove.ts';
 import { append, revert } from './revert.ts';
 import { sentenceOf } from './sentence.ts';
-import { rebuildState, recordsIn } from './state.ts';
+import { isOpen, rebuildState, recordsIn } from './state.ts';
 import { openStateDir } from './statedir.ts';
-import { liveValues, readValue } from './values.ts';
+import { liveValues, readValue, uptimeOf } from './values.ts';
 import { checkTargets } from './verify.ts';
 import { logChange, whoIs } from './who.ts';
+
+type Begin = Extract<JournalLine, { line: 'begin' }>;
 
 /**
  * Carries out a plan that was made on this machine a moment ago.
@@ -39,20 +51,27 @@ const refusals = (plan: Plan): OutcomeLine[] =>
 
 /** Why this plan cannot be carried out now; undefined when it can. Looked at under the lock, and reads only. */
 async function obstacles(plan: Plan, facts: Facts, deps: ApplyDeps): Promise<Outcome | undefined> {
-  const open = recordsIn(deps.stateDir).filter(({ outcome }) => outcome === 'unfinished' || outcome === 'stuck');
-  if (open.length > 0) {
-    const lines = open.map(({ id, at }): OutcomeLine => {
-      const text = `the change ${id} of ${at} was never finished; run ctfix rollback ${id} first`;
-      return { kind: 'refused', item: id, text };
-    });
-    return { exit: 'refused', lines };
+  const before = recordsIn(deps.stateDir);
+  const open = before.filter(isOpen).map(stillOpen);
+  if (open.length > 0) return { exit: 'refused', lines: open };
+  const last = before.at(-1)?.id ?? '';
+  if (deps.id !== undefined && deps.id <= last) {
+    return { exit: 'stale', lines: [{ kind: 'moved', item: last, text: 'another change was made since' }] };
   }
   const fresh = await deps.survey();
   if (fresh.plan.refusals.length > 0) return { exit: 'refused', lines: refusals(fresh.plan) };
   const moved = movedSince(plan, facts, fresh);
   if (moved.length > 0) return { exit: 'stale', lines: moved };
-  const lines = await preflight(plan, deps.stateDir, deps.host);
+  const lines = [...(await missingNet(plan, deps)), ...(await preflight(plan, deps.stateDir, deps.host))];
   return lines.length > 0 ? { exit: 'refused', lines } : undefined;
+}
+
+function stillOpen({ id, at, pendingConfirm }: ChangeRecord): OutcomeLine {
+  const text =
+    pendingConfirm === undefined
+      ? `the change ${id} of ${at} was never finished; run ctfix rollback ${id} first`
+      : `the change ${id} of ${at} waits to be confirmed; run ctfix confirm, or ctfix rollback ${id}, first`;
+  return { kind: 'refused', item: id, text };
 }
 
 /**
@@ -85,22 +104,9 @@ function touched(action: Action | undefined): string | undefined {
 async function carryOut(plan: Plan, deps: ApplyDeps): Promise<Outcome> {
   if (deps.interrupted())
     return { exit: 'failed', lines: [{ kind: 'failed', text: 'a signal came before the first step' }] };
-  const id = newId(deps.now(), journalIds(deps.stateDir));
-  const live = await liveValues(deps.host);
-  const who = await whoIs(deps.host);
+  const begin = await beginLine(plan, deps);
   let journal: Journal;
   try {
-    const at = deps.now().toISOString();
-    const begin = {
-      line: 'begin',
-      schema: 'ctfix.journal/v1',
-      id,
-      at,
-      uptime: await uptime(deps),
-      who,
-      plan,
-      live,
-    } as const;
     journal = createJournal(deps.stateDir, begin);
   } catch (error) {
     const text = `the record of the change could not be begun: ${sentenceOf(error)}`;
@@ -113,20 +119,54 @@ async function carryOut(plan: Plan, deps: ApplyDeps): Promise<Outcome> {
   }
 }
 
+async function beginLine(plan: Plan, deps: ApplyDeps): Promise<Begin> {
+  const { host, confirmWithin } = deps;
+  const boot = await readValue(host, '/proc/sys/kernel/random/boot_id');
+  return {
+    line: 'begin',
+    schema: 'ctfix.journal/v1',
+    id: deps.id ?? newId(deps.now(), journalIds(deps.stateDir)),
+    at: deps.now().toISOString(),
+    uptime: await uptimeOf(host),
+    ...(boot !== undefined && { boot }),
+    who: await whoIs(host),
+    plan,
+    live: await liveValues(host),
+    ...(confirmWithin !== undefined && { confirmWithin }),
+  };
+}
+
 async function execute(journal: Journal, plan: Plan, deps: ApplyDeps): Promise<Outcome> {
   const { id } = journal;
   try {
     rebuildState(deps.stateDir);
+    const net = await spreadNet(plan, id, deps);
     const done = await executeAll(deps, journal);
     const proof = await proveModprobe(plan, deps.host);
     const { facts, lines } = await proveAll(plan, deps);
     if (deps.interrupted()) throw new StepFailed('a signal came after the last step, before the change was complete');
     const counters = isKnown(facts.table.counters) ? { counters: facts.table.counters } : {};
-    journal.append(await endLine(deps, { outcome: 'applied', ...counters }));
-    return { exit: 'ok', id, lines: [...done, ...proof, ...lines, ...(await finish(deps, journal, 'applied'))] };
+    journal.append(await endLine(deps, { outcome: 'applied', ...counters, ...(await waiting(id, deps)) }));
+    const after = [...(await callForConfirm(id, deps)), ...(await finish(deps, journal, 'applied'))];
+    return { exit: 'ok', id, lines: [...net, ...done, ...proof, ...lines, ...after] };
   } catch (error) {
     return takeBack(journal, deps, error);
   }
+}
+
+/** From now on somebody must confirm it: until how many seconds after the boot. @throws StepFailed */
+async function waiting(id: string, { host, confirmWithin }: ApplyDeps): Promise<{ confirmUntil?: number }> {
+  if (confirmWithin === undefined) return {};
+  await restartTimer(host, id);
+  return { confirmUntil: (await uptimeOf(host)) + confirmWithin };
+}
+
+/** Tells everybody on a terminal, and the one who made the change. */
+async function callForConfirm(id: string, { host, confirmWithin }: ApplyDeps): Promise<OutcomeLine[]> {
+  if (confirmWithin === undefined) return [];
+  const text = `the change ${id} goes back in ${confirmWithin} seconds unless this is run: sudo ctfix confirm`;
+  await host.perform({ wall: `ctfix: ${text}` });
+  return [{ kind: 'todo', text }];
 }
 
 /** The facts once more, against what was promised. @throws StepFailed naming every promise that does not hold */
@@ -147,6 +187,7 @@ async function takeBack(journal: Journal, deps: ApplyDeps, error: unknown): Prom
   const outcome = whole ? 'rolled-back' : 'stuck';
   const end = await endLine(deps, { outcome, why, ...(kept.length > 0 && { kept }) });
   const recorded = append(journal, notes, end);
+  if (whole && deps.confirmWithin !== undefined) await stopTimer(deps.host, id);
   if (!recorded) notes.push({ kind: 'todo', text: `free space for the record, then run ctfix rollback ${id}` });
   const exit = whole ? (changed ? 'rolledBack' : 'failed') : 'stuck';
   return { exit, id, lines: [failed, ...lines, ...notes, ...(await finish(deps, journal, outcome))] };
@@ -157,15 +198,13 @@ export async function endLine(
   deps: ApplyDeps,
   end: Omit<Extract<JournalLine, { line: 'end' }>, 'line' | 'at' | 'uptime'>,
 ): Promise<JournalLine> {
-  return { line: 'end', at: deps.now().toISOString(), uptime: await uptime(deps), ...end };
+  return { line: 'end', at: deps.now().toISOString(), uptime: await uptimeOf(deps.host), ...end };
 }
 
-/** Seconds since boot; 0 where /proc/uptime cannot be read. */
-async function uptime({ host }: ApplyDeps): Promise<number> {
-  return Number.parseFloat((await readValue(host, '/proc/uptime')) ?? '0');
-}
-
-/** state.json and the line in the system's journal: neither undoes a change that is complete when it fails. */
+/**
+ * state.json, the boot unit, and the line in the system's journal: none of them undoes a change that is complete when it
+ * fails.
+ */
 export async function finish(deps: ApplyDeps, journal: Journal, outcome: string): Promise<OutcomeLine[]> {
   const lines: OutcomeLine[] = [];
   try {
@@ -173,6 +212,7 @@ export async function finish(deps: ApplyDeps, journal: Journal, outcome: string)
   } catch (error) {
     lines.push({ kind: 'note', text: `state.json could not be written: ${sentenceOf(error)}` });
   }
+  lines.push(...(await takeInNet(deps)));
   if (!(await logChange(deps.host, beginOf(journal.lines), outcome))) {
     lines.push({ kind: 'note', text: 'the journal of the system has no line about this: logger did not work' });
   }

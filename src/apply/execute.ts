@@ -1,8 +1,8 @@
 /** Carries out the actions of a plan in their order: announced in the journal, done, read back, ticked off. */
 import { posix } from 'node:path';
 import { StepFailed } from '../errors.ts';
-import type { Host } from '../host/host.ts';
-import type { Action, JournalLine, RulesRecord } from '../model.ts';
+import type { Host, ReadHost } from '../host/host.ts';
+import { type Action, type JournalLine, known, type RulesRecord } from '../model.ts';
 import type { Journal } from './journal.ts';
 import type { ApplyDeps, OutcomeLine } from './outcome.ts';
 import type { ReloadRun } from './reload.ts';
@@ -33,6 +33,14 @@ export function beginOf(lines: readonly JournalLine[]): Extract<JournalLine, { l
   const begin = lines.find((line) => line.line === 'begin');
   if (begin === undefined) throw new Error('bug: a journal without its first line');
   return begin;
+}
+
+/** Has the machine started again since the change was begun? Undefined where nothing tells. */
+export async function isRebooted(host: ReadHost, lines: readonly JournalLine[]): Promise<boolean | undefined> {
+  const { boot, plan } = beginOf(lines);
+  const then = boot ?? known(plan.host.bootId);
+  const now = await readValue(host, '/proc/sys/kernel/random/boot_id');
+  return then === undefined || now === undefined ? undefined : then !== now;
 }
 
 async function executeOne(deps: ApplyDeps, journal: Journal, seq: number, action: Action): Promise<OutcomeLine> {

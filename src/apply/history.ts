@@ -5,6 +5,7 @@ import type { ChangeRecord, State } from '../model.ts';
 import { readJournal } from './journal.ts';
 import type { History } from './outcome.ts';
 import { recordsIn, statePath } from './state.ts';
+import { secondsLeft } from './values.ts';
 
 /**
  * Every change, oldest first, or the one that is asked for, for root with its journal.
@@ -17,11 +18,18 @@ export async function history(
 ): Promise<History> {
   const source = deps.host.root && deps.host.kind === 'live' ? 'journals' : 'state';
   const all = source === 'journals' ? recordsIn(deps.stateDir) : await recordsFrom(deps.host, statePath(deps.stateDir));
-  if (id === undefined) return { source, changes: all };
+  const pending = await pendingIn(all, deps.host);
+  if (id === undefined) return { source, changes: all, ...pending };
   const changes = all.filter((change) => change.id === id);
   if (changes.length === 0) throw noSuchChange(id, all);
   const journal = source === 'journals' ? readJournal(deps.stateDir, id) : undefined;
-  return { source, changes, ...(journal !== undefined && { journal }) };
+  return { source, changes, ...(journal !== undefined && { journal }), ...pending };
+}
+
+async function pendingIn(all: readonly ChangeRecord[], host: ReadHost): Promise<Pick<History, 'pending'>> {
+  const change = all.find(({ pendingConfirm }) => pendingConfirm !== undefined);
+  if (change?.pendingConfirm === undefined) return {};
+  return { pending: { id: change.id, secondsLeft: await secondsLeft(host, change.pendingConfirm) } };
 }
 
 /** The error for an id that no change has. Pure. */

@@ -18,7 +18,7 @@ export type Journal = {
 type Begin = Extract<JournalLine, { line: 'begin' }>;
 
 const ID = /^[0-9]{8}-[0-9]{6}-[0-9a-f]{4}$/;
-const KINDS: readonly JournalLine['line'][] = ['begin', 'intend', 'done', 'failed', 'undo', 'end'];
+const KINDS: readonly JournalLine['line'][] = ['begin', 'intend', 'done', 'failed', 'undo', 'end', 'confirm'];
 
 /**
  * The id of a new change, `20261124-054512-1a2b` (UTC): greater than every id in `known`, even when the clock was set

@@ -41,6 +41,12 @@ export async function takeLock(stateDir: string, host: ReadHost, now: Date): Pro
   return { release: () => remove(path) };
 }
 
+/** The living process that holds the lock; undefined when nobody does. */
+export async function lockOwner(stateDir: string, host: ReadHost): Promise<number | undefined> {
+  const owner = read(posix.join(stateDir, 'lock'));
+  return owner !== undefined && (await isAlive(owner, host)) ? owner.pid : undefined;
+}
+
 /**
  * Takes the lock at `path`, or gives its living holder.
  *

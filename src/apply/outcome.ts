@@ -1,7 +1,16 @@
 /** What apply, rollback, history and verify are given and what they answer: types only, rendered elsewhere. Pure. */
+import type { Argv } from '../command.ts';
 import type { ExitName } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { ChangeRecord, Facts, JournalLine, Plan } from '../model.ts';
+
+/** What takes a change back when the process that made it cannot any more. */
+export type Recovery = {
+  /** ctfix itself, by absolute paths: the executable, or node and the script */
+  readonly argv: Argv;
+  /** templates/ctfix-recover.service: {{program}}, {{command}} */
+  readonly unit: string;
+};
 
 /** Everything apply and rollback need from outside; made once by the composition root. */
 export type ApplyDeps = {
@@ -16,6 +25,11 @@ export type ApplyDeps = {
   interrupted(): boolean;
   /** facts and plan once more, with the options of the plan that is applied */
   survey(): Promise<{ readonly facts: Facts; readonly plan: Plan }>;
+  readonly recovery: Recovery;
+  /** seconds in which the change must be confirmed, or it goes back; absent: it need not be */
+  readonly confirmWithin?: number;
+  /** the id of the change, where somebody waits for it under that name already */
+  readonly id?: string;
 };
 
 /**
@@ -49,6 +63,8 @@ export type History = {
   readonly source: 'state' | 'journals';
   readonly changes: readonly ChangeRecord[];
   readonly journal?: readonly JournalLine[];
+  /** a change that waits for `ctfix confirm`, and for how many seconds more */
+  readonly pending?: { readonly id: string; readonly secondsLeft: number };
 };
 
 /** One promise of the last applied change that does not hold. */

@@ -5,7 +5,7 @@
 import { posix } from 'node:path';
 import { HostError, StepFailed } from '../errors.ts';
 import type { JournalLine } from '../model.ts';
-import { beginOf, reloadRun } from './execute.ts';
+import { isRebooted, reloadRun } from './execute.ts';
 import type { Journal } from './journal.ts';
 import type { ApplyDeps, OutcomeLine } from './outcome.ts';
 import { inSafeOrder, revertValue } from './revert-values.ts';
@@ -46,9 +46,7 @@ export async function conflictsOf(deps: ApplyDeps, lines: readonly JournalLine[]
 
 /** What is to be taken back, on this boot. */
 async function undoHere(deps: ApplyDeps, lines: readonly JournalLine[]): Promise<Undo> {
-  const { bootId } = beginOf(lines).plan.host;
-  const now = await readValue(deps.host, '/proc/sys/kernel/random/boot_id');
-  return undoOf(lines, typeof bootId === 'string' && now !== bootId);
+  return undoOf(lines, (await isRebooted(deps.host, lines)) === true);
 }
 
 /**

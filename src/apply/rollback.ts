@@ -2,12 +2,14 @@
 import { CtfixError } from '../errors.ts';
 import type { ChangeRecord } from '../model.ts';
 import { endLine, finish } from './apply.ts';
+import { beginOf } from './execute.ts';
 import { noSuchChange } from './history.ts';
 import { type Journal, reopenJournal } from './journal.ts';
 import { takeLock } from './lock.ts';
+import { stopTimer, takeInNet, withoutBoot } from './net.ts';
 import type { ApplyDeps, Outcome, OutcomeLine } from './outcome.ts';
 import { append, conflictsOf, revert } from './revert.ts';
-import { recordsIn } from './state.ts';
+import { isOpen, recordsIn } from './state.ts';
 import { hasStateDir, openStateDir } from './statedir.ts';
 
 /**
@@ -23,10 +25,33 @@ export async function rollback(id: string | undefined, deps: ApplyDeps): Promise
     if (id !== undefined) throw noSuchChange(id, []);
     return nothing('ctfix has changed nothing here');
   }
+  return locked(deps, () => takeBack(id, deps));
+}
+
+/**
+ * The same where nobody looks: a change that is not open any more is left alone, and what somebody else changed since does
+ * not keep the rest from going back.
+ * @param why recorded with it
+ * @returns ok (without id: it was complete or back already), stuck
+ */
+export async function takeBackUnattended(id: string, why: string, deps: ApplyDeps): Promise<Outcome> {
+  return locked(deps, async () => {
+    const change = recordsIn(deps.stateDir).find((each) => each.id === id);
+    if (change === undefined || !isOpen(change)) return nothing(`the change ${id} is complete, or taken back already`);
+    const journal = reopenJournal(deps.stateDir, id);
+    try {
+      return await undo(journal, deps, why);
+    } finally {
+      journal.close();
+    }
+  });
+}
+
+async function locked(deps: ApplyDeps, work: () => Promise<Outcome>): Promise<Outcome> {
   openStateDir(deps.stateDir);
   const lock = await takeLock(deps.stateDir, deps.host, deps.now());
   try {
-    return await takeBack(id, deps);
+    return await work();
   } finally {
     lock.release();
   }
@@ -43,7 +68,11 @@ async function takeBack(id: string | undefined, deps: ApplyDeps): Promise<Outcom
   }
   const journal = reopenJournal(deps.stateDir, change.id);
   try {
-    if (isBack(change, journal)) return nothing(backAlready(change, all));
+    if (isBack(change, journal)) {
+      // What a crash between the last line and this left.
+      await takeInNet(deps);
+      return nothing(backAlready(change, all));
+    }
     const lines = await conflictsOf(deps, journal.lines);
     if (lines.length > 0) return { exit: 'refused', lines };
     return await undo(journal, deps);
@@ -65,14 +94,18 @@ function backAlready({ id, outcome }: ChangeRecord, all: readonly ChangeRecord[]
   return `the change ${id} ${how}${more}`;
 }
 
-async function undo(journal: Journal, deps: ApplyDeps): Promise<Outcome> {
+async function undo(journal: Journal, deps: ApplyDeps, why?: string): Promise<Outcome> {
   const { id } = journal;
   const more: OutcomeLine[] = [];
+  await withoutBoot(deps);
+  const being = ['being taken back', why].filter((part) => part !== undefined).join(': ');
   // Said ahead: a crash in the middle of this leaves a change that is unfinished, not one that is in force.
-  append(journal, more, await endLine(deps, { outcome: 'unfinished', why: 'being taken back' }));
+  append(journal, more, await endLine(deps, { outcome: 'unfinished', why: being }));
   const { lines, whole, kept } = await revert(deps, journal);
   const outcome = whole ? 'undone' : 'stuck';
-  const recorded = append(journal, more, await endLine(deps, { outcome, ...(kept.length > 0 && { kept }) }));
+  const told = { ...(why !== undefined && { why }), ...(kept.length > 0 && { kept }) };
+  const recorded = append(journal, more, await endLine(deps, { outcome, ...told }));
+  if (whole && beginOf(journal.lines).confirmWithin !== undefined) await stopTimer(deps.host, id);
   if (!recorded) more.push({ kind: 'todo', text: `free space for the record, then run ctfix rollback ${id} again` });
   const exit = whole ? 'ok' : 'stuck';
   return { exit, id, lines: [...lines, ...more, ...(await finish(deps, journal, outcome))] };

@@ -1,7 +1,7 @@
 /** state.json: what plan, verify and history need without root. Rebuilt from the journals; root never believes it. */
 import { posix } from 'node:path';
 import type { ChangeRecord, JournalLine, State } from '../model.ts';
-import { isKnown } from '../model.ts';
+import { isKnown, known } from '../model.ts';
 import { journalIds, readJournal } from './journal.ts';
 import { writeRecord } from './statedir.ts';
 
@@ -13,10 +13,11 @@ export function recordOf(lines: readonly JournalLine[]): ChangeRecord | undefine
   const last = ends.at(-1);
   const applied = ends.find((line) => line.outcome === 'applied');
   const { plan } = begin;
+  const bootId = begin.boot ?? known(plan.host.bootId) ?? '';
   return {
     id: begin.id,
     at: begin.at,
-    bootId: isKnown(plan.host.bootId) ? plan.host.bootId : '',
+    bootId,
     uptime: applied?.uptime ?? begin.uptime,
     outcome: last?.outcome ?? 'unfinished',
     options: plan.options,
@@ -27,7 +28,20 @@ export function recordOf(lines: readonly JournalLine[]): ChangeRecord | undefine
       ...(isKnown(plan.sizing.present.buckets) && { buckets: plan.sizing.present.buckets }),
     },
     ...(applied?.counters !== undefined && { counters: applied.counters }),
+    ...pendingOf(lines, bootId),
   };
+}
+
+/** Until when it must be confirmed, as long as that has neither happened nor been made up for. Pure. */
+function pendingOf(lines: readonly JournalLine[], bootId: string): Pick<ChangeRecord, 'pendingConfirm'> {
+  const last = lines.findLast((line) => line.line === 'end' || line.line === 'confirm');
+  if (last?.line !== 'end' || last.outcome !== 'applied' || last.confirmUntil === undefined) return {};
+  return { pendingConfirm: { until: last.confirmUntil, bootId } };
+}
+
+/** Neither complete nor taken back: a new change has to wait, and the boot takes it back. Pure. */
+export function isOpen({ outcome, pendingConfirm }: ChangeRecord): boolean {
+  return outcome === 'unfinished' || outcome === 'stuck' || pendingConfirm !== undefined;
 }
 
 /** Every change in the journals, oldest first. @throws CtfixError as readJournal */

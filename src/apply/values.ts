@@ -22,6 +22,11 @@ export async function readCount(host: ReadHost): Promise<number> {
   return Number((await readValue(host, COUNT_PATH)) ?? 0);
 }
 
+/** Seconds since boot; 0 where /proc/uptime cannot be read. */
+export async function uptimeOf(host: ReadHost): Promise<number> {
+  return Number.parseFloat((await readValue(host, '/proc/uptime')) ?? '0');
+}
+
 /** Every live value of the connection table by its path, hashsize too; what cannot be read is left out. */
 export async function liveValues(host: ReadHost): Promise<Record<string, string>> {
   const names = (await host.readDir(DIRECTORY)).filter((name) => name.startsWith('nf_conntrack_'));
@@ -82,4 +87,10 @@ export async function setValue(host: Host, path: string, value: string): Promise
   if (saw === undefined) throw new StepFailed(`${path} is gone after ${value} was written: the module was unloaded`);
   if (!isValue(path, value, saw)) throw new StepFailed(`${path} was set to ${value}, but the kernel says ${saw}`);
   return saw;
+}
+
+/** How long a change may still be confirmed, in seconds; 0 when it is over, or was begun before the last boot. */
+export async function secondsLeft(host: ReadHost, { until, bootId }: { until: number; bootId: string }) {
+  const now = await readValue(host, '/proc/sys/kernel/random/boot_id');
+  return now === bootId ? Math.max(0, until - (await uptimeOf(host))) : 0;
 }

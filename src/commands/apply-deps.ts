@@ -18,5 +18,6 @@ export async function applyDeps(flags: CommonFlags, survey: ApplyDeps['survey'],
     progress: (text) => deps.note(progressLine(text, view)),
     interrupted: deps.catchSignals(),
     survey,
+    recovery: deps.recovery(),
   };
 }

@@ -1,7 +1,7 @@
 /** The work of `ctfix apply`: look, show, ask, do, and say how it ended. */
 import type { ApplyDeps, Outcome } from '../apply/outcome.ts';
 import { CtfixError, EXIT } from '../errors.ts';
-import { type Facts, isEmpty, type PlanOptions, type Strategy } from '../model.ts';
+import { type Facts, isEmpty, type PlanOptions, type SavedPlan, type Strategy } from '../model.ts';
 import { planOptions } from '../options.ts';
 import { json } from '../render/json.ts';
 import { outcomeText } from '../render/outcome.ts';
@@ -10,13 +10,15 @@ import { planChanges, planSummary, planText } from '../render/plan-text.ts';
 import { survey } from '../survey.ts';
 import type { ApplyFlags } from './apply.ts';
 import { applyDeps } from './apply-deps.ts';
-import type { Deps } from './deps.ts';
+import type { CommonFlags, Deps } from './deps.ts';
 
 /** A plan that is ready to be carried out. */
 export type Job = PlanReport & {
   readonly facts: Facts;
   /** facts and plan once more, under the lock */
   readonly again: ApplyDeps['survey'];
+  /** the saved plan that it came from */
+  readonly source?: SavedPlan;
 };
 
 /** Makes another plan, for another strategy. */
@@ -44,10 +46,27 @@ export async function carryOut(first: Job, look: Look | undefined, flags: ApplyF
     deps.note('Nothing was changed.\n');
     return EXIT.failed;
   }
+  const within = await confirmWithin(agreed, flags, deps);
+  if (isReload(agreed)) return (await import('./apply-service.ts')).runAsService(agreed, within, flags, deps);
   const { apply } = await import('../apply/apply.ts');
-  const outcome = await apply(agreed.plan, agreed.facts, await applyDeps(flags, agreed.again, deps));
+  const surroundings = await applyDeps(flags, agreed.again, deps);
+  const asked = within === undefined ? {} : { confirmWithin: within };
+  const outcome = await apply(agreed.plan, agreed.facts, { ...surroundings, ...asked });
   tell(outcome, agreed, flags, deps);
   return EXIT[outcome.exit];
+}
+
+const isReload = ({ plan }: Job): boolean => plan.actions.some((action) => action.do === 'reload');
+
+/** Where nothing is asked for: a person who may cut himself off has this long to say that he has not. */
+const DEFAULT_WITHIN_S = 600;
+
+/** Seconds in which the change must be confirmed; undefined: it need not be. */
+async function confirmWithin(job: Job, flags: ApplyFlags, deps: Deps): Promise<number | undefined> {
+  if (flags.confirmWithin !== undefined) return flags.confirmWithin === 0 ? undefined : flags.confirmWithin;
+  if (flags.yes === true || !isReload(job) || !deps.interactive()) return undefined;
+  const { isRemote } = await import('./remote.ts');
+  return (await isRemote(await deps.look({}))) ? DEFAULT_WITHIN_S : undefined;
 }
 
 /** The plan as the answer: nothing to do, refused, or only to be shown. */
@@ -118,7 +137,13 @@ function askStrategy({ plan }: PlanReport, deps: Deps): Promise<Strategy> {
   });
 }
 
-function tell(outcome: Outcome, report: PlanReport, flags: ApplyFlags, deps: Deps): void {
+/** The answer of apply. */
+export function tell(
+  outcome: Outcome,
+  report: PlanReport,
+  flags: CommonFlags & { readonly output: string },
+  deps: Deps,
+): void {
   if (flags.output === 'json') deps.write(json(answer(outcome, report)));
   else deps.write(outcomeText('apply', outcome, deps.view('stdout', flags)));
 }

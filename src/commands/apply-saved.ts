@@ -37,5 +37,5 @@ export async function runApplySaved(path: string, flags: ApplyFlags, deps: Deps)
     const now = await look();
     return now.moved.length === 0 ? now : { facts: now.facts, plan: { ...now.plan, actions: [] } };
   };
-  return carryOut({ ...report, plan, facts, again }, undefined, flags, deps);
+  return carryOut({ ...report, plan, facts, again, source: saved }, undefined, flags, deps);
 }

@@ -17,7 +17,7 @@ export function registerCompletion(program: Command, deps: Deps, finish: Finish)
     ['ctfix completion fish > ~/.config/fish/completions/ctfix.fish', 'for good'],
   ]);
   runs(command, finish, async (_flags, shell) => {
-    deps.write(completion(shell as Shell, program.commands.map(shapeOf)));
+    deps.write(completion(shell as Shell, program.createHelp().visibleCommands(program).map(shapeOf)));
     return EXIT.ok;
   });
 }

@@ -1,4 +1,5 @@
 /** What a command needs from the outside; cli.ts makes it once, tests make their own. Types only. */
+import type { Recovery } from '../apply/outcome.ts';
 import type { Ask } from '../ask.ts';
 import type { Host, ReadHost } from '../host/host.ts';
 import type { View } from '../render/paint.ts';
@@ -26,8 +27,10 @@ export type Deps = {
   /** a person can be asked: stdin and stderr are terminals */
   interactive(): boolean;
   /** from this call on a signal only sets the flag that the result tells; a second one ends the process */
-  catchSignals(): () => boolean;
+  catchSignals(hangup?: 'hangup-goes-on'): () => boolean;
   readonly isRoot: boolean;
+  /** what root runs later, when this process is gone */
+  recovery(): Recovery;
   readonly templates: Templates;
   readonly version: string;
   /** where journals and state are kept */

@@ -3,11 +3,15 @@ import { Command, CommanderError } from 'commander';
 import { CtfixError, EXIT } from '../errors.ts';
 import { registerApply } from './apply.ts';
 import { registerCompletion } from './completion.ts';
+import { registerConfirm } from './confirm.ts';
 import type { Deps } from './deps.ts';
 import { registerFacts } from './facts.ts';
 import { examples } from './flags.ts';
 import { registerHistory } from './history.ts';
+import { notice } from './notice.ts';
+import { registerPerform } from './perform.ts';
 import { registerPlan } from './plan.ts';
+import { registerRecover } from './recover.ts';
 import { registerRollback } from './rollback.ts';
 import type { Finish } from './runs.ts';
 import { registerVerify } from './verify.ts';
@@ -45,16 +49,25 @@ export function program(deps: Deps, finish: Finish): Command {
   for (const register of [
     registerPlan,
     registerApply,
+    registerConfirm,
     registerVerify,
     registerRollback,
     registerHistory,
     registerFacts,
     registerCompletion,
+    registerPerform,
+    registerRecover,
   ]) {
     register(root, deps, finish);
   }
+  root.hook('preAction', async (_, command) => {
+    if (!KNOWING.includes(command.name()) && command.opts().root === undefined) await notice(deps);
+  });
   return root;
 }
+
+/** Commands whose answer is about that change already, and those that look at no host. */
+const KNOWING: readonly string[] = ['confirm', 'rollback', 'perform', 'recover', 'completion'];
 
 /**
  * Runs the command that the words ask for.

@@ -17,6 +17,8 @@ export type ChangeRecord = {
   readonly targets: Targets;
   readonly before: { readonly max?: number; readonly buckets?: number };
   readonly counters?: Readonly<Record<string, number>>;
+  /** goes back unless `ctfix confirm` comes before this many seconds after the boot `bootId`; absent once it came */
+  readonly pendingConfirm?: { readonly until: number; readonly bootId: string };
 };
 
 /** One line of a journal file, one JSON object each, fsynced before the step it announces. */
@@ -27,8 +29,12 @@ export type JournalLine =
       readonly id: string;
       readonly at: string;
       readonly uptime: number;
+      /** id of the boot in which the change was begun; the plan may have been made in an earlier one */
+      readonly boot?: string;
       readonly who: string;
       readonly plan: Plan;
+      /** seconds in which `ctfix confirm` must come once the change is complete, or it goes back */
+      readonly confirmWithin?: number;
       /** every live conntrack value by /proc/sys or /sys path, as it was before */
       readonly live: Readonly<Record<string, string>>;
     }
@@ -45,9 +51,12 @@ export type JournalLine =
       readonly outcome: ChangeRecord['outcome'];
       readonly why?: string;
       readonly counters?: Readonly<Record<string, number>>;
+      /** outcome `applied`, to be confirmed: until so many seconds after this boot */
+      readonly confirmUntil?: number;
       /** what a rollback left as it is on purpose (max below the present count), as sentences */
       readonly kept?: readonly string[];
-    };
+    }
+  | { readonly line: 'confirm'; readonly at: string; readonly uptime: number; readonly who: string };
 
 /** /var/lib/ctfix/state.json: every change, oldest first; rebuilt from the journals, readable without root. */
 export type State = { readonly schema: 'ctfix.state/v1'; readonly changes: readonly ChangeRecord[] };

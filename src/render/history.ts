@@ -14,9 +14,17 @@ export function historyText(history: History, view: View): string {
   const lines = history.changes.flatMap((change) => [
     `${p.bold(escapeLine(change.id))}  ${state(change)}`,
     ...detail(change),
+    ...waiting(change, history),
   ]);
   const journal = history.journal ?? [];
   return `${[...lines, ...section(p.bold('journal'), journal.flatMap(journalLine))].join('\n')}\n`;
+}
+
+function waiting({ id }: ChangeRecord, { pending }: History): string[] {
+  if (pending?.id !== id) return [];
+  const seconds = Math.floor(pending.secondsLeft);
+  const left = seconds === 0 ? 'the time is over, it goes back' : `${seconds} seconds left, then it goes back`;
+  return wrap(`waits to be confirmed: ${left}; it stays with: sudo ctfix confirm`, '  ');
 }
 
 const STATES: Readonly<Record<ChangeRecord['outcome'], string>> = {
@@ -57,6 +65,8 @@ function journalLine(line: JournalLine): string[] {
       return row(`${line.seq + 1} failed`, line.why);
     case 'undo':
       return row(`${line.seq + 1} undo`, line.saw);
+    case 'confirm':
+      return row('confirm', `${time(line.at)} by ${line.who}`);
     case 'end':
       return row(
         'end',

@@ -5,7 +5,7 @@ import { escapeLine } from './escape.ts';
 import { wrap } from './lines.ts';
 import { type Paint, paint, type View } from './paint.ts';
 
-export type Deed = 'apply' | 'rollback';
+export type Deed = 'apply' | 'rollback' | 'confirm';
 
 const HEADLINES: Readonly<Record<Deed, Partial<Record<ExitName, string>>>> = {
   apply: {
@@ -16,6 +16,7 @@ const HEADLINES: Readonly<Record<Deed, Partial<Record<ExitName, string>>>> = {
     rolledBack: 'failed and taken back: the host is as it was',
     stuck: 'stuck: taking the change back could not be finished, a person is needed',
   },
+  confirm: { ok: 'confirmed: the change stays' },
   rollback: {
     ok: 'taken back: the host is as it was before the change',
     failed: 'failed: nothing was changed',

@@ -16,6 +16,8 @@ import { tree } from '../support/tree.ts';
 
 const FILES = { 'etc/a.conf': 'old\r\n# no end', 'etc/sub/b.conf': 'b\n' };
 const ROUNDS = 15;
+/** These hosts are real: no unit of theirs may be touched. */
+const NOWHERE = { argv: ['/nowhere/ctfix'] as const, unit: '' };
 
 /** Every path with its mode and text. */
 function picture(dir: string): Record<string, string> {
@@ -45,7 +47,8 @@ const SOURCE = `
   const plan = JSON.parse(text);
   const host = { ...localHost(), perform: async () => ({ code: 0, stdout: '', stderr: '' }) };
   const facts = { module: { state: 'absent', inode: { unknown: '' } } };
-  const deps = depsFor(host, dir + '/state', plan, { survey: async () => ({ facts, plan }), progress: console.log });
+  const recovery = { argv: ['/nowhere/ctfix'], unit: '' };
+  const deps = depsFor(host, dir + '/state', plan, { recovery, survey: async () => ({ facts, plan }), progress: console.log });
   console.log('begun');
   await apply(plan, facts, deps);
   console.log('ended');
@@ -80,7 +83,7 @@ test('kill -9 at any moment of apply', async () => {
     await once(child, 'exit');
     left.push(JSON.stringify(picture(join(dir, 'etc'))) === JSON.stringify(before) ? 'old' : 'touched');
     const host = { ...localHost(), perform: async () => ({ code: 0, stdout: '', stderr: '' }) };
-    expect((await rollback(undefined, depsFor(host, join(dir, 'state'), plan))).exit).toBe('ok');
+    expect((await rollback(undefined, depsFor(host, join(dir, 'state'), plan, { recovery: NOWHERE }))).exit).toBe('ok');
     expect(picture(join(dir, 'etc'))).toEqual(before);
     expect(readdirSync(dir).includes('state') ? readdirSync(join(dir, 'state')) : []).not.toContain('lock');
   }

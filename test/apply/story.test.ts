@@ -8,7 +8,7 @@ import { verify } from '../../src/apply/verify.ts';
 import type { PlanOptions } from '../../src/model.ts';
 import { survey } from '../../src/survey.ts';
 import type { Templates } from '../../src/template.ts';
-import { FOREIGN } from '../support/changes.ts';
+import { FOREIGN, RECOVERY } from '../support/changes.ts';
 import { type Kernel, memoryHost } from '../support/memory-host.ts';
 import { stateDir } from '../support/state-dir.ts';
 
@@ -34,6 +34,7 @@ function setUp(options: PlanOptions, files: Record<string, string>, kernel: Part
     progress: () => {},
     interrupted: () => false,
     survey: look,
+    recovery: RECOVERY,
   };
   /** The record is where gather looks for it. */
   const publish = () => {

@@ -31,11 +31,14 @@ test('the commands of this version, and no others', () => {
   expect(tree.commands.map((one) => one.name())).toEqual([
     'plan',
     'apply',
+    'confirm',
     'verify',
     'rollback',
     'history',
     'facts',
     'completion',
+    'perform',
+    'recover',
   ]);
 });
 

@@ -36,6 +36,7 @@ export function fakeDeps(more: Partial<Deps> = {}, answers: readonly string[] = 
     interactive: () => false,
     catchSignals: () => () => false,
     isRoot: true,
+    recovery: () => ({ argv: ['/usr/local/sbin/ctfix'], unit: '{{program}} {{command}}' }),
     templates: { modprobe: '', sysctl: '', udev: '', install: '' },
     version: '0.1.0',
     stateDir: '/var/lib/ctfix',

@@ -1,5 +1,5 @@
 /** Plans for a host in memory, and everything apply needs around them. */
-import type { ApplyDeps } from '../../src/apply/outcome.ts';
+import type { ApplyDeps, Recovery } from '../../src/apply/outcome.ts';
 import { gather } from '../../src/facts/gather.ts';
 import type { Host } from '../../src/host/host.ts';
 import type { Action, Facts, Plan, Strategy, Targets } from '../../src/model.ts';
@@ -76,6 +76,12 @@ export function planOf(memory: Memory, targets: Targets, actions: readonly Actio
 
 export const look = (host: Host): Promise<Facts> => gather(host, { sleep: async () => {} });
 
+/** ctfix as one executable, where only root can write. */
+export const RECOVERY: Recovery = {
+  argv: ['/usr/local/sbin/ctfix'],
+  unit: 'RequiresMountsFor={{program}}\nExecStart={{command}}\n',
+};
+
 /** Dependencies over a host; the survey finds the same plan again unless told otherwise. */
 export function depsFor(host: Host, dir: string, plan: Plan, more: Partial<ApplyDeps> = {}): ApplyDeps {
   return {
@@ -86,6 +92,7 @@ export function depsFor(host: Host, dir: string, plan: Plan, more: Partial<Apply
     progress: () => {},
     interrupted: () => false,
     survey: async () => ({ facts: await look(host), plan }),
+    recovery: RECOVERY,
     ...more,
   };
 }

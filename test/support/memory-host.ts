@@ -5,7 +5,7 @@ import { HostError } from '../../src/errors.ts';
 import type { FileStat, Host, RunResult } from '../../src/host/host.ts';
 import type { HostCommand } from '../../src/model.ts';
 
-type Node = { readonly text: string; readonly mode: number };
+type Node = { readonly text: string; readonly mode: number; readonly link?: string };
 
 export type Memory = {
   readonly host: Host;
@@ -27,7 +27,7 @@ export type Kernel = { max: number; buckets: number; count: number; established:
 const NET = '/proc/sys/net/netfilter/nf_conntrack_';
 const HASHSIZE = '/sys/module/nf_conntrack/parameters/hashsize';
 const DEFAULTS: Kernel = { max: 65536, buckets: 65536, count: 1000, established: 432000, bootId: 'boot-1', pid: 100 };
-const PROGRAMS = ['/usr/bin/udevadm', '/usr/sbin/modprobe', '/usr/bin/systemctl'];
+const PROGRAMS = ['/usr/local/sbin/ctfix', '/usr/bin/udevadm', '/usr/sbin/modprobe', '/usr/bin/systemctl'];
 
 /** What a plain Debian has, as far as gather looks at it. */
 const SYSTEM: Record<string, string> = {
@@ -48,6 +48,7 @@ const SYSTEM: Record<string, string> = {
   '/sys/module/nf_conntrack/refcnt': '0\n',
   '/run/systemd/system/.here': '',
   '/run/udev/control': '',
+  '/etc/systemd/system/ours.service': '',
 };
 
 /** @param files more files, or undefined to take one away; @param kernel live values that differ from the defaults */
@@ -67,7 +68,7 @@ export function memoryHost(files: Record<string, string | undefined> = {}, kerne
   const stat = (path: string): FileStat | undefined => {
     if (!has(path) && !isDir(path)) return undefined;
     const mode = tree.get(path)?.mode ?? (has(path) ? 0o644 : 0o755);
-    const kind = has(path) ? 'file' : 'dir';
+    const kind = !has(path) ? 'dir' : tree.get(path)?.link === undefined ? 'file' : 'link';
     return { kind, mode, uid: 0, gid: 0, inode: path.length, links: 1, size: tree.get(path)?.text.length ?? 0 };
   };
   const host: Host = {
@@ -80,7 +81,7 @@ export function memoryHost(files: Record<string, string | undefined> = {}, kerne
     },
     readDir: async (dir) =>
       [...new Set(below(dir).map((path) => path.slice(dir.length + 1).split('/')[0] ?? ''))].sort(),
-    readLink: async () => undefined,
+    readLink: async (path) => tree.get(path)?.link,
     stat: async (path) => stat(path),
     run: async (argv) => run(argv, tree),
     replaceFile: async (path, file) => {
@@ -93,6 +94,10 @@ export function memoryHost(files: Record<string, string | undefined> = {}, kerne
       // A directory does not go with its last file.
       if (tree.delete(path)) dirs.add(posix.dirname(path));
       else dirs.delete(path);
+    },
+    replaceLink: async (path, target) => {
+      if (target === undefined && tree.delete(path)) dirs.add(posix.dirname(path));
+      if (target !== undefined) tree.set(path, { text: '', mode: 0o777, link: target });
     },
     writeValue: async (path, value) => {
       const key = live[path];
@@ -112,7 +117,7 @@ export function memoryHost(files: Record<string, string | undefined> = {}, kerne
     performed,
     snapshot: () => ({
       files: Object.fromEntries([...tree].filter(([path]) => path.startsWith('/etc/')).sort()),
-      dirs: ['/etc', ...below('/etc')].filter((path) => isDir(path) && !tree.has(path)).sort(),
+      dirs: [...new Set(below('/etc').flatMap((path) => (dirs.has(path) ? [path] : [posix.dirname(path)])))].sort(),
       live: Object.fromEntries(
         Object.entries(live)
           .filter(([path]) => !/count|random|stat/.test(path))
@@ -200,6 +205,7 @@ export function dyingHost(inner: Host, at: number, moment: 'before' | 'after', e
     stat: wrap('stat', inner.stat),
     run: wrap('run', inner.run),
     replaceFile: wrap('replaceFile', inner.replaceFile),
+    replaceLink: wrap('replaceLink', inner.replaceLink),
     writeValue: wrap('writeValue', inner.writeValue),
     perform: wrap('perform', inner.perform),
   };

@@ -1,0 +1,56 @@
+/** Ends the waiting time of a change that goes back unless somebody confirms it. */
+import { CtfixError } from '../errors.ts';
+import type { ChangeRecord } from '../model.ts';
+import { finish } from './apply.ts';
+import { reopenJournal } from './journal.ts';
+import { takeLock } from './lock.ts';
+import { stopTimer } from './net.ts';
+import type { ApplyDeps, Outcome } from './outcome.ts';
+import { recordsIn } from './state.ts';
+import { hasStateDir, openStateDir } from './statedir.ts';
+import { uptimeOf } from './values.ts';
+import { whoIs } from './who.ts';
+
+/**
+ * Confirms the change that waits for it.
+ * @returns ok; without id when there was nothing to confirm, because the last change is complete
+ * @throws CtfixError failed: nothing waits, and the last change is not in force; refused: another ctfix is at work
+ */
+export async function confirm(deps: ApplyDeps): Promise<Outcome> {
+  if (!deps.host.root)
+    throw new CtfixError('notRoot', 'confirming a change needs root', { hint: 'sudo ctfix confirm' });
+  if (!hasStateDir(deps.stateDir)) return nothing('ctfix has changed nothing here');
+  openStateDir(deps.stateDir);
+  const lock = await takeLock(deps.stateDir, deps.host, deps.now());
+  try {
+    const all = recordsIn(deps.stateDir);
+    const change = all.find(({ pendingConfirm }) => pendingConfirm !== undefined);
+    return change === undefined ? noneWaits(all.at(-1)) : await record(change.id, deps);
+  } finally {
+    lock.release();
+  }
+}
+
+const nothing = (text: string): Outcome => ({ exit: 'ok', lines: [{ kind: 'already', text }] });
+
+function noneWaits(last: ChangeRecord | undefined): Outcome {
+  if (last === undefined) return nothing('ctfix has changed nothing here');
+  if (last.outcome === 'applied') return nothing(`the change ${last.id} is complete; nothing waits to be confirmed`);
+  throw new CtfixError('failed', `nothing waits to be confirmed: the change ${last.id} is not in force`, {
+    hint: `ctfix history ${last.id} tells what became of it`,
+  });
+}
+
+async function record(id: string, deps: ApplyDeps): Promise<Outcome> {
+  const journal = reopenJournal(deps.stateDir, id);
+  try {
+    const [at, uptime, who] = [deps.now().toISOString(), await uptimeOf(deps.host), await whoIs(deps.host)];
+    // First the line: a timer that fires from now on finds the change confirmed.
+    journal.append({ line: 'confirm', at, uptime, who });
+    await stopTimer(deps.host, id);
+    const lines = await finish(deps, journal, 'confirmed');
+    return { exit: 'ok', id, lines: [{ kind: 'done', text: `the change ${id} stays` }, ...lines] };
+  } finally {
+    journal.close();
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * The net below a change: what takes it back when the process that makes it is killed, the machine loses power, or nobody
+ * confirms it. Spread before the first effect, taken in when the change is complete or back.
+ */
+import { HostError, StepFailed } from '../errors.ts';
+import type { Host, ReadHost } from '../host/host.ts';
+import type { Plan } from '../model.ts';
+import { placeBootUnit, removeBootUnit } from './boot-unit.ts';
+import type { ApplyDeps, OutcomeLine } from './outcome.ts';
+import { whyNotNow } from './program.ts';
+import { isOpen, recordsIn } from './state.ts';
+
+/** True for a change that takes the firewall down: it is never begun without the net. */
+export function isReload(plan: Plan): boolean {
+  return plan.actions.some((action) => action.do === 'reload');
+}
+
+/** Why a reload or a change that is to be confirmed cannot be begun here; [] when it can, and for every other change. */
+export async function missingNet(
+  plan: Plan,
+  deps: Pick<ApplyDeps, 'recovery' | 'confirmWithin'> & { readonly host: ReadHost },
+): Promise<OutcomeLine[]> {
+  const what = isReload(plan) ? 'a reload' : deps.confirmWithin === undefined ? undefined : '--confirm-within';
+  if (what === undefined) return [];
+  const reason = await whyNotNow(deps.host, deps.recovery.argv);
+  if (reason === undefined) return [];
+  const needs = `${what} needs a ctfix that systemd can run when nobody else can, and ${reason}`;
+  return [{ kind: 'refused', item: deps.recovery.argv[0], text: `${needs}; ${remedy(what)}` }];
+}
+
+function remedy(what: string): string {
+  const install = 'install ctfix as /usr/local/sbin/ctfix, owned by root and writable by nobody else';
+  return what === 'a reload' ? `${install}, or take another strategy` : `${install}, or go without it`;
+}
+
+/**
+ * Puts the boot unit in place and starts the timer of a change that is to be confirmed.
+ * @returns a note where the change goes without recovery at boot
+ * @throws StepFailed when a change that must not be begun without them cannot have them
+ */
+export async function spreadNet(plan: Plan, id: string, deps: ApplyDeps): Promise<OutcomeLine[]> {
+  const reason = await withoutBoot(deps);
+  const must = isReload(plan) || deps.confirmWithin !== undefined;
+  if (must && reason !== undefined) throw new StepFailed(`the recovery at boot could not be prepared: ${reason}`);
+  if (deps.confirmWithin !== undefined) await startTimer(deps, id, deps.confirmWithin);
+  if (reason === undefined) return [];
+  const text = `after a power cut in the middle of this change, ctfix rollback must be run by hand: ${reason}`;
+  return [{ kind: 'note', text }];
+}
+
+/** Puts the boot unit in place; gives the reason where the host goes without it. */
+export async function withoutBoot({ host, recovery }: ApplyDeps): Promise<string | undefined> {
+  try {
+    return await placeBootUnit(host, recovery);
+  } catch (error) {
+    if (error instanceof HostError) return error.message;
+    throw error;
+  }
+}
+
+/**
+ * Removes the boot unit when no change needs it any more.
+ * @returns a note where it could not be removed; it does nothing at a boot with nothing to take back
+ */
+export async function takeInNet(deps: Pick<ApplyDeps, 'host' | 'stateDir'>): Promise<OutcomeLine[]> {
+  if (recordsIn(deps.stateDir).some(isOpen)) return [];
+  try {
+    await removeBootUnit(deps.host);
+    return [];
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    return [{ kind: 'note', text: `the unit for the recovery at boot stays: ${error.message}` }];
+  }
+}
+
+const timerOf = (id: string): string => `ctfix-revert-${id}`;
+
+/** Started before the first effect: a process that dies in the middle is made up for as well. */
+async function startTimer({ host, recovery }: ApplyDeps, id: string, seconds: number): Promise<void> {
+  const run = [...recovery.argv, 'recover', '--unconfirmed', id] as const;
+  const { code, stderr } = await host.perform({ timer: timerOf(id), seconds, run });
+  if (code !== 0) throw new StepFailed(`the timer of --confirm-within could not be started: ${stderr.trim()}`);
+}
+
+/** Lets the time of a change begin anew, now that there is something to confirm. @throws StepFailed */
+export async function restartTimer(host: Host, id: string): Promise<void> {
+  const { code, stderr } = await host.perform({ unit: 'restart', name: `${timerOf(id)}.timer` });
+  if (code !== 0) throw new StepFailed(`the timer of --confirm-within could not be started again: ${stderr.trim()}`);
+}
+
+/** Ends the timer; one that has run out or died with a reboot is no error. */
+export async function stopTimer(host: Host, id: string): Promise<void> {
+  await host.perform({ unit: 'stop', name: `${timerOf(id)}.timer` });
+}

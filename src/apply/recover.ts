@@ -1,0 +1,87 @@
+/**
+ * Takes changes back that nobody else takes back any more: at boot, after a reload was killed, and when nobody confirmed.
+ * Each finds the change, asks whether it really is such a one, and then does what `ctfix rollback` does.
+ */
+import { CtfixError, HostError } from '../errors.ts';
+import type { ChangeRecord } from '../model.ts';
+import { lockOwner } from './lock.ts';
+import { takeInNet } from './net.ts';
+import type { ApplyDeps, Outcome } from './outcome.ts';
+import { takeBackUnattended } from './rollback.ts';
+import { sentenceOf } from './sentence.ts';
+import { isOpen, recordsIn } from './state.ts';
+import { hasStateDir } from './statedir.ts';
+import { readValue, secondsLeft } from './values.ts';
+
+/** Shown by pam_motd(8) to whoever logs in next; /run is empty after a boot. */
+export const MOTD = '/run/motd.d/ctfix';
+/** Between two looks at a change that is still being made, or that may still be confirmed. */
+const LOOK_EVERY_S = 1;
+
+/** What became of a change. */
+export type Recovered = { readonly id: string; readonly outcome: Outcome };
+
+/**
+ * At boot: every change that was begun before this boot and is neither complete nor back. A change of this boot is
+ * somebody's who is at work: systemd starts this unit again whenever it looks at its target anew.
+ */
+export async function recoverAtBoot(deps: ApplyDeps): Promise<readonly Recovered[]> {
+  if (!hasStateDir(deps.stateDir)) return [];
+  const now = await readValue(deps.host, '/proc/sys/kernel/random/boot_id');
+  const left = recordsIn(deps.stateDir).filter((change) => isOpen(change) && change.bootId !== now);
+  const all: Recovered[] = [];
+  for (const change of left.toReversed()) all.push(await takeBack(change, 'the machine was booted', deps));
+  await takeInNet(deps);
+  return all;
+}
+
+/** After the process that made a change has ended: nothing, unless it was killed in the middle. */
+export async function recoverKilled(id: string, deps: ApplyDeps): Promise<readonly Recovered[]> {
+  const change = find(id, deps);
+  if (change?.outcome !== 'unfinished') return [];
+  return [await takeBack(change, 'the process that made it was killed', deps)];
+}
+
+/** When the time to confirm is over: waits for what is left of it, and for a change that is still being made. */
+export async function revertUnconfirmed(id: string, deps: ApplyDeps): Promise<readonly Recovered[]> {
+  for (;;) {
+    const change = find(id, deps);
+    if (change === undefined || !isOpen(change)) return [];
+    const { pendingConfirm } = change;
+    const left = pendingConfirm === undefined ? 0 : await secondsLeft(deps.host, pendingConfirm);
+    const busy = (await lockOwner(deps.stateDir, deps.host)) !== undefined;
+    if (!busy && left <= 0) return [await takeBack(change, 'nobody confirmed it in time', deps)];
+    await deps.sleep((busy ? LOOK_EVERY_S : Math.min(left, 60)) * 1000);
+  }
+}
+
+function find(id: string, { stateDir }: ApplyDeps): ChangeRecord | undefined {
+  return hasStateDir(stateDir) ? recordsIn(stateDir).find((change) => change.id === id) : undefined;
+}
+
+async function takeBack({ id }: ChangeRecord, why: string, deps: ApplyDeps): Promise<Recovered> {
+  const outcome = await attempt(id, why, deps);
+  if (outcome.id !== undefined) await tellPeople(id, why, outcome, deps);
+  return { id, outcome };
+}
+
+async function attempt(id: string, why: string, deps: ApplyDeps): Promise<Outcome> {
+  try {
+    return await takeBackUnattended(id, why, deps);
+  } catch (error) {
+    if (!(error instanceof CtfixError || error instanceof HostError)) throw error;
+    return { exit: 'stuck', lines: [{ kind: 'failed', text: sentenceOf(error) }] };
+  }
+}
+
+/** On every terminal now, and for the next one who logs in; history and every command of ctfix tell it as well. */
+async function tellPeople(id: string, why: string, { exit }: Outcome, { host, now }: ApplyDeps): Promise<void> {
+  const how = exit === 'ok' ? 'was taken back' : 'could not be taken back whole, a person is needed';
+  const text = `ctfix: the change ${id} of the connection tracking table ${how}: ${why}. See: ctfix history ${id}`;
+  await host.perform({ wall: text });
+  try {
+    await host.replaceFile(MOTD, { text: `${text} (${now().toISOString()})\n`, mode: 0o644 });
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+  }
+}

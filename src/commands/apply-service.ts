@@ -1,0 +1,97 @@
+/** A reload as a service of its own: it goes on when the login session ends, and is taken back when it is killed. */
+import { dropHanded, handOver } from '../apply/handed.ts';
+import { journalIds, newId } from '../apply/journal.ts';
+import { missingNet } from '../apply/net.ts';
+import type { Outcome, OutcomeLine } from '../apply/outcome.ts';
+import { recordsIn } from '../apply/state.ts';
+import { EXIT, type ExitName } from '../errors.ts';
+import type { Host } from '../host/host.ts';
+import type { ChangeRecord, HostCommand } from '../model.ts';
+import type { ApplyFlags } from './apply.ts';
+import { type Job, tell } from './apply-run.ts';
+import type { Deps } from './deps.ts';
+
+const LOOK_EVERY_MS = 200;
+
+/**
+ * Hands the plan to a service and waits for its end; progress and answer are those of the service.
+ * @param confirmWithin seconds; undefined: it need not be confirmed
+ * @returns the exit code
+ */
+export async function runAsService(
+  job: Job,
+  confirmWithin: number | undefined,
+  flags: ApplyFlags,
+  deps: Deps,
+): Promise<number> {
+  const host = await deps.change(flags);
+  const recovery = deps.recovery();
+  const refused = await missingNet(job.plan, { host, recovery });
+  if (refused.length > 0) return ended({ exit: 'refused', lines: refused }, job, flags, deps);
+  const id = newId(deps.now(), journalIds(deps.stateDir));
+  const { plan, facts, source } = job;
+  const views = { stdout: deps.view('stdout', flags), stderr: deps.view('stderr', flags) };
+  const { color, verbose, output } = flags;
+  handOver(deps.stateDir, id, {
+    plan,
+    facts,
+    ...(source !== undefined && { saved: source }),
+    ...(confirmWithin !== undefined && { confirmWithin }),
+    flags: { color, output, ...(verbose !== undefined && { verbose }) },
+    views,
+  });
+  try {
+    const command = {
+      service: `ctfix-apply-${id}`,
+      run: [...recovery.argv, 'perform', id],
+      after: [...recovery.argv, 'recover', id],
+    } as const;
+    const code = await waitFor(command, host, deps);
+    if (code !== KILLED) return code;
+    return ended(whatBecameOf(id, deps.stateDir), job, flags, deps);
+  } finally {
+    dropHanded(deps.stateDir, id);
+  }
+}
+
+/** systemd-run(1): the exit code where the program did not end by itself. */
+const KILLED = 255;
+
+/**
+ * Ctrl-C and SIGTERM are passed on, and the service stops after its step and takes everything back. A terminal that goes
+ * away is no reason to stop: the service ends sooner and better by going on.
+ */
+async function waitFor(command: HostCommand & { service: string }, host: Host, deps: Deps): Promise<number> {
+  const interrupted = deps.catchSignals('hangup-goes-on');
+  let over = false;
+  const run = host.perform(command, { inherit: true, timeoutMs: 0 }).finally(() => {
+    over = true;
+  });
+  for (let told = false; !over && !told; await deps.sleep(LOOK_EVERY_MS)) {
+    if (!interrupted()) continue;
+    await host.perform({ interrupt: `${command.service}.service` });
+    told = true;
+  }
+  return (await run).code;
+}
+
+function ended(outcome: Outcome, job: Job, flags: ApplyFlags, deps: Deps): number {
+  tell(outcome, job, flags, deps);
+  return EXIT[outcome.exit];
+}
+
+const EXITS: Readonly<Record<ChangeRecord['outcome'], ExitName>> = {
+  applied: 'ok',
+  'rolled-back': 'rolledBack',
+  undone: 'rolledBack',
+  unfinished: 'stuck',
+  stuck: 'stuck',
+};
+
+/** The service was killed and its recovery has run: the journal tells how that ended. */
+function whatBecameOf(id: string, stateDir: string): Outcome {
+  const change = recordsIn(stateDir).find((each) => each.id === id);
+  const killed: OutcomeLine = { kind: 'failed', text: 'the process that made the change was killed' };
+  if (change === undefined) return { exit: 'failed', lines: [killed] };
+  return { exit: EXITS[change.outcome], id, lines: [killed] };
+}
