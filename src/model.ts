@@ -3,6 +3,7 @@
  * strategy (how). Types and tiny predicates, a file for each subject; everybody imports them from here.
  */
 export type * from './model/facts.ts';
+export type * from './model/guard.ts';
 export type * from './model/journal.ts';
 export { isKnown, known, type Maybe, type Unknown } from './model/maybe.ts';
 export type * from './model/plan.ts';

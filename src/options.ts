@@ -15,7 +15,12 @@ const SECONDS_LIMIT = Math.floor((2 ** 31 - 1) / 1000);
 export const STRATEGIES: readonly ('auto' | Strategy)[] = ['auto', 'live', 'reload', 'unload', 'persist'];
 
 /** The flags that plan, apply and verify share, as the parsers below leave them. */
-export type PlanFlags = Omit<PlanOptions, 'timeouts'> & { readonly timeout?: Readonly<Record<string, number>> };
+export type PlanFlags = Omit<PlanOptions, 'timeouts' | 'guard' | 'carry'> & {
+  readonly timeout?: Readonly<Record<string, number>>;
+  /** commander gives `true` where `--no-guard`, `--no-carry` was not given */
+  readonly guard?: boolean;
+  readonly carry?: boolean;
+};
 
 /**
  * A parser for whole numbers.
@@ -124,7 +129,11 @@ export function planOptions(flags: PlanFlags): PlanOptions {
   const { max, hashsize, precaution, ratio, peak, headroom, memoryLimit, allowShrink, timeout, strategy, takeOver } =
     flags;
   const all = { max, hashsize, precaution, ratio, peak, headroom, memoryLimit, allowShrink, strategy, takeOver };
-  const given = Object.entries({ ...all, timeouts: timeout }).filter(([, value]) => value !== undefined);
+  const without = {
+    guard: flags.guard === false ? false : undefined,
+    carry: flags.carry === false ? false : undefined,
+  };
+  const given = Object.entries({ ...all, timeouts: timeout, ...without }).filter(([, value]) => value !== undefined);
   return Object.fromEntries(given) as PlanOptions;
 }
 

@@ -1,21 +1,24 @@
 /** Why a reload would not come to its end, found before anything is touched: each holder by name. Pure. */
 import { orphanTables, usesHelpers } from './facts/rules-holds.ts';
 import { isBadOption } from './facts/rules-seen.ts';
+import { guardRefusals } from './guard-refusals.ts';
 import {
   type Facts,
   isKnown,
   known,
   type LoadedModule,
   type ModprobeLine,
+  type PlanOptions,
   type Refusal,
   type RulesFacts,
 } from './model.ts';
 
 /**
  * The reasons why a reload must not begin; none means that it is expected to finish.
- * Without `facts.rules` (not root, or not asked for) only what anybody can see is judged.
+ * Without `facts.rules` and `facts.guard` (not root, or not asked for) only what anybody can see is judged.
+ * @param asked whether guard and flow carry are wanted
  */
-export function reloadRefusals(facts: Facts): readonly Refusal[] {
+export function reloadRefusals(facts: Facts, asked: PlanOptions = {}): readonly Refusal[] {
   const state = moduleRefusal(facts);
   if (state !== undefined) return [state];
   const options = optionRefusals(facts.config.modprobe);
@@ -24,6 +27,7 @@ export function reloadRefusals(facts: Facts): readonly Refusal[] {
     ...treeRefusals(facts),
     ...(options.length > 0 ? options : shownOptionRefusals(facts)),
     ...(facts.rules === undefined ? [] : rulesRefusals(facts, facts.rules)),
+    ...guardRefusals(facts, asked),
   ];
 }
 

@@ -25,8 +25,8 @@ export function chooseStrategy(facts: Facts, sizing: Sizing, options: PlanOption
     why,
     others: (['live', 'persist', 'reload', 'unload'] as const)
       .filter((strategy) => strategy !== taken)
-      .map((strategy) => ({ strategy, ...costOf(facts, strategy) })),
-    refusals: quiet ? [] : [...hostRefusals(facts, taken), ...strategyRefusals(facts, taken)],
+      .map((strategy) => ({ strategy, ...costOf(facts, strategy, options) })),
+    refusals: quiet ? [] : [...hostRefusals(facts, taken), ...strategyRefusals(facts, taken, options)],
   };
 }
 
@@ -44,17 +44,17 @@ function take(facts: Facts, asked: 'auto' | Strategy): { taken: Strategy; why: s
   return { taken: 'live', why: `${there}: ${how}` };
 }
 
-function costOf(facts: Facts, strategy: Strategy): { cost: string; blockedBy: string[] } {
+function costOf(facts: Facts, strategy: Strategy, options: PlanOptions): { cost: string; blockedBy: string[] } {
   switch (strategy) {
     case 'live':
       return {
         cost: `no flow lost${moving(facts)}`,
-        blockedBy: strategyRefusals(facts, 'live').map(({ what }) => what),
+        blockedBy: strategyRefusals(facts, 'live', options).map(({ what }) => what),
       };
     case 'persist':
       return { cost: 'nothing now; the values come with the next load of the module or the next boot', blockedBy: [] };
     case 'reload':
-      return reloadCost(facts);
+      return reloadCost(facts, options);
     case 'unload':
       return { cost: 'every rule that needs tracking stops working', blockedBy: ['not available yet'] };
   }
@@ -97,7 +97,7 @@ function hostRefusals({ machine, table, module }: Facts, taken: Strategy): Refus
   return [];
 }
 
-function strategyRefusals(facts: Facts, taken: Strategy): Refusal[] {
+function strategyRefusals(facts: Facts, taken: Strategy, options: PlanOptions): Refusal[] {
   switch (taken) {
     case 'persist':
       return [];
@@ -110,7 +110,9 @@ function strategyRefusals(facts: Facts, taken: Strategy): Refusal[] {
         },
       ];
     case 'reload':
-      return loadedRefusals(facts, 'reload').concat(facts.module.state === 'loaded' ? reloadRefusals(facts) : []);
+      return loadedRefusals(facts, 'reload').concat(
+        facts.module.state === 'loaded' ? reloadRefusals(facts, options) : [],
+      );
     case 'live':
       return loadedRefusals(facts, 'live').concat(unreadable(facts));
   }

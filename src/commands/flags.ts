@@ -38,6 +38,8 @@ export function sizingFlags(command: Command): Command {
     .addOption(
       new Option('--strategy <name>', 'how to make the change; auto takes live or persist').choices(STRATEGIES),
     )
+    .option('--no-guard', 'reload without the filter that keeps the host closed while its firewall is down')
+    .option('--no-carry', 'reload without carrying the flows over: every connection is forgotten')
     .option('--take-over', 'also change the later file or setting that would win over the planned values');
 }
 

@@ -25,6 +25,7 @@ import {
   sortProblems,
   unseenTable,
 } from './gather-live.ts';
+import { gatherGuard } from './guard.ts';
 import { type Look, lookAt } from './look.ts';
 import { bitsOf, fixedPageSize, parseMemTotal, parseOsRelease, parseUptime } from './machine.ts';
 import { mountOf, parseMounts } from './mounts.ts';
@@ -46,7 +47,8 @@ import { UFW_CONF, ufwEnabled } from './ufw.ts';
  * @param host the host; below another root (`sysroot`) live values are unknown, memory is 0 and the kernel '' unless
  *   the tree tells them
  * @param deps `sleep` waits for milliseconds between two looks at the counters; `rules` asks, as root, for the rules
- *   that hold the module too, which takes the children that rules.ts names
+ *   that hold the module too, and for what a guard would cut, which takes the children that rules.ts, guard.ts and
+ *   tunnels.ts name
  */
 export async function gather(
   host: ReadHost,
@@ -76,7 +78,9 @@ export async function gather(
     firewalls,
     config,
     ...('lastChange' in record && record.lastChange !== undefined ? { lastChange: record.lastChange } : {}),
-    ...(deps.rules === true && live && host.root ? { rules: await gatherRules(host, module.tree) } : {}),
+    ...(deps.rules === true && live && host.root
+      ? { rules: await gatherRules(host, module.tree), guard: await gatherGuard(host) }
+      : {}),
     problems: sortProblems(look.problems),
   };
 }

@@ -1,4 +1,5 @@
 /** Facts: what is. */
+import type { GuardFacts } from './guard.ts';
 import type { ChangeRecord } from './journal.ts';
 import type { Maybe } from './maybe.ts';
 import type { RulesFacts } from './rules.ts';
@@ -18,6 +19,8 @@ export type Facts = {
   readonly lastChange?: ChangeRecord;
   /** What holds the module beyond the module tree; absent when it was not looked at (asked for, and only for root). */
   readonly rules?: RulesFacts;
+  /** What a guard would cut, and whether one can be made; absent as `rules` is. */
+  readonly guard?: GuardFacts;
   /** Files that exist and could not be read or parsed, with the reason; a plan that depends on one says so. */
   readonly problems: readonly Problem[];
 };

@@ -18,6 +18,9 @@ export type PlanOptions = {
   readonly timeouts?: Readonly<Record<string, number>>;
   readonly strategy?: 'auto' | Strategy;
   readonly takeOver?: boolean;
+  /** a reload without the guard, and without carrying flows over */
+  readonly guard?: false;
+  readonly carry?: false;
 };
 
 /** The values a change promises. `values`: other keys below net.netfilter.nf_conntrack_, e.g. timeouts. */

@@ -1,0 +1,39 @@
+/** Whether guard and flow carry can be had here, and what the guard would cut. For root; loads no module. */
+import type { ReadHost } from '../host/host.ts';
+import type { GuardFacts, SshConnection } from '../model.ts';
+import { rootPrograms } from './root-programs.ts';
+import { sshConnections } from './ssh.ts';
+import { networkStorage } from './storage.ts';
+import { tunnelOf } from './tunnels.ts';
+
+/** Heartbeats of clusters, and of addresses that wander to another host (VRRP, CARP). */
+const CLUSTER = ['corosync', 'pacemakerd', 'pacemaker-remoted', 'heartbeat', 'keepalived', 'vrrpd', 'ucarp'];
+
+/** @param host a live host, as root */
+export async function gatherGuard(host: ReadHost): Promise<GuardFacts> {
+  const ssh: SshConnection[] = [];
+  for (const connection of await sshConnections(host)) {
+    const tunnel = await tunnelOf(host, connection);
+    ssh.push(tunnel === undefined ? connection : { ...connection, tunnel });
+  }
+  return {
+    nft: await nftState(host),
+    conntrack: await conntrackState(host),
+    ssh,
+    storage: await networkStorage(host),
+    cluster: (await rootPrograms(host, CLUSTER)).map(({ name, pid }) => `${name} (${pid})`),
+  };
+}
+
+async function nftState(host: ReadHost): Promise<GuardFacts['nft']> {
+  if ((await host.run(['nft', '--version'])).code !== 0) return 'no-program';
+  if ((await host.stat('/sys/module/nf_tables')) !== undefined) return 'there';
+  // Tells what would be loaded, and loads nothing: modprobe(8).
+  return (await host.run(['modprobe', '--show-depends', 'nf_tables'])).code === 0 ? 'there' : 'no-kernel';
+}
+
+/** An empty file is loaded without a word and without a look at the kernel; before 1.4.7 `-R` is no option. */
+async function conntrackState(host: ReadHost): Promise<GuardFacts['conntrack']> {
+  const { code } = await host.run(['conntrack', '-R', '/dev/null']);
+  return code === 127 ? 'no-program' : code === 0 ? 'loads' : 'too-old';
+}
