@@ -23,7 +23,7 @@ import { planFiles } from './plan-files.ts';
 import { notesOf, unchangedOf, unknownsOf } from './plan-words.ts';
 import { isLess } from './present.ts';
 import { reloadSteps } from './reload.ts';
-import { reloadWhy } from './reload-why.ts';
+import { reloadNotes, reloadWhy } from './reload-why.ts';
 import type { Templates } from './template.ts';
 
 export type PlanInput = {
@@ -42,7 +42,7 @@ export function makePlan({ facts, sizing, strategy, options, templates, version 
   const quiet = sizing.verdict === 'nothing';
   const files = quiet ? undefined : planFiles(facts, sizing, options, templates);
   const edits = files?.edits ?? [];
-  const live = quiet ? [] : liveActions(facts, sizing, strategy);
+  const live = quiet ? [] : liveActions(facts, sizing, strategy, options);
   const actions = [...edits.map(writeFile), ...refreshes(edits), ...live];
   const refusals = [...sizing.refusals, ...strategy.refusals, ...(files?.refusals ?? [])];
   return {
@@ -55,7 +55,7 @@ export function makePlan({ facts, sizing, strategy, options, templates, version 
     actions,
     refusals,
     unchanged: [...unchangedOf(facts, sizing, live), ...(files?.unchanged ?? [])],
-    notes: notesOf(facts, sizing, strategy, live),
+    notes: [...notesOf(facts, sizing, strategy, live), ...reloadNotes(facts, options, live)],
     unknowns: [...evidenceOf(facts).unknowns, ...unknownsOf(facts)],
   };
 }
@@ -77,11 +77,15 @@ function refreshes(edits: readonly FileEdit[]): Action[] {
   return [{ do: 'refresh', command: { udev: 'reload' }, why: 'udev takes the new rule' }];
 }
 
-function liveActions(facts: Facts, sizing: Sizing, { taken }: StrategyChoice): Action[] {
+function liveActions(facts: Facts, sizing: Sizing, { taken }: StrategyChoice, options: PlanOptions): Action[] {
   if (facts.kind === 'sysroot' || (taken !== 'live' && taken !== 'reload')) return [];
   const values = valueActions(facts, sizing);
   if (taken === 'live' || values.length === 0) return values;
-  return reloadSteps(facts, sizing.targets).map((step) => ({ do: 'reload', step, why: reloadWhy(step, facts) }));
+  return reloadSteps(facts, sizing.targets, options).map((step) => ({
+    do: 'reload',
+    step,
+    why: reloadWhy(step, facts),
+  }));
 }
 
 type SetValue = Extract<Action, { do: 'set-value' }>;

@@ -3,20 +3,22 @@ import { IPTABLES, tableName } from './facts/rules-holds.ts';
 import { comparableSet, ipsets, restored } from './facts/rules-ipset.ts';
 import { savedTables } from './facts/rules-iptables.ts';
 import { comparable, nftTables } from './facts/rules-nft.ts';
+import { GUARD } from './guard.ts';
 import type { HostCommand, RulesText } from './model.ts';
 
 /** A part of a ruleset that is compared: key → comparable text. Keys read like `nft inet mine`, `iptables-nft filter INPUT`. */
 export type Parts = ReadonlyMap<string, string>;
 
 /**
- * The parts of a ruleset: each nft table, each chain of an iptables table, each ipset. Left out are counters, the time
- * that elements have left, and elements that come and go by themselves.
+ * The parts of a ruleset: each nft table, each chain of an iptables table, each ipset. Left out are the guard, counters,
+ * the time that elements have left, and elements that come and go by themselves.
  * @param text the ruleset
  * @param managed tables (`ip filter`) that are iptables' own and are compared in its words, chain by chain, not in nft's
  */
 export function partsOf(text: RulesText, managed: ReadonlySet<string>): Parts {
   const parts = new Map<string, string>();
   for (const table of nftTables(text.nft ?? '')) {
+    if (tableName(table) === GUARD) continue;
     if (!managed.has(tableName(table))) parts.set(`nft ${tableName(table)}`, comparable(table));
   }
   for (const { tool, family, legacy } of IPTABLES) {

@@ -1,5 +1,6 @@
 /** Why each step of a reload is there, in words for the plan. Pure. */
-import type { Facts, ReloadStep } from './model.ts';
+import { type Action, type Facts, known, type PlanOptions, type ReloadStep } from './model.ts';
+import { grouped } from './render/numbers.ts';
 
 /**
  * The reason for a step; it names the listeners for whom nf_conntrack_netlink is loaded again.
@@ -32,7 +33,53 @@ export function reloadWhy(step: ReloadStep, facts: Facts): string {
       return 'what is missing is given back from the record';
     case 'start-along':
       return 'it was active before the stop took it along';
+    case 'guard-up':
+      return 'nobody gets in while the firewall is down, and nothing goes out that it would hold back';
+    case 'guard-down':
+      return 'the firewall is proved to be what it was';
+    case 'save-flows':
+      return 'an unload forgets every flow';
+    case 'drain-flows':
+      return 'a packet that holds a flow would keep the unload from ever ending';
+    case 'restore-flows':
+      return 'before any rule is back, so that no packet of theirs looks new';
   }
+}
+
+/**
+ * What a reader should know of guard and flow carry before agreeing to a reload.
+ * @param live the steps of the plan
+ */
+export function reloadNotes(facts: Facts, asked: PlanOptions, live: readonly Action[]): string[] {
+  if (!live.some((action) => action.do === 'reload')) return [];
+  const count = known(facts.table.count);
+  const carried = count === undefined ? 'the flows are' : `${grouped(count)} flows are`;
+  const flows =
+    asked.carry === false
+      ? 'no flow is carried over (--no-carry): every connection is forgotten, and those behind NAT break'
+      : `${carried} carried over, with NAT, marks, zones, timeouts and states; what cannot be is what helpers expect${helpers(facts)}, the helper of a flow, labels, and the tracking of TCP windows`;
+  return [
+    flows,
+    asked.guard === false
+      ? 'there is no guard (--no-guard): whoever sends in these seconds gets in'
+      : `while the firewall is down nothing gets through but ssh connections that are there${ssh(facts)}, loopback, ICMP, neighbour discovery and DHCP`,
+    ...(asked.guard === false && asked.carry !== false
+      ? ['without the guard, connections behind NAT may break though their flows are carried over']
+      : []),
+  ];
+}
+
+/** Modules of helpers, such as nf_conntrack_ftp; not every module of that name is one. */
+function helpers({ module }: Facts): string {
+  const other = /^nf_conntrack_(netlink|bridge|ipv4|ipv6|broadcast|proto_\w+)$/;
+  const found = Object.keys(module.tree).filter((name) => name.startsWith('nf_conntrack_') && !other.test(name));
+  return found.length > 0 ? ` (${found.join(', ')})` : '';
+}
+
+function ssh({ guard }: Facts): string {
+  if (guard === undefined) return '';
+  const from = [...new Set(guard.ssh.map(({ theirs }) => theirs))];
+  return from.length > 0 ? ` (from ${from.join(', ')})` : ' (none)';
 }
 
 function loadWhy(module: string, listeners: readonly string[]): string {

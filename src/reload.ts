@@ -1,6 +1,15 @@
 /** The reload of nf_conntrack as a list of steps, and what it costs. Pure. */
 import { holdingTables } from './facts/rules-holds.ts';
-import type { Facts, FirewallName, FirewallOwner, ReloadStep, RulesTool, Targets } from './model.ts';
+import {
+  type Facts,
+  type FirewallName,
+  type FirewallOwner,
+  known,
+  type PlanOptions,
+  type ReloadStep,
+  type RulesTool,
+  type Targets,
+} from './model.ts';
 import { reloadRefusals } from './reload-refusals.ts';
 
 export { reloadRefusals } from './reload-refusals.ts';
@@ -27,23 +36,29 @@ export function stoppedOwners(facts: Facts): readonly Stopped[] {
  * The steps of a reload, in order. Values come back before rules and rules before the programs that add to them; the
  * proof stands before and after those programs.
  * @param facts with `rules` where they could be read; without, the rules to take down are looked for at run time
+ * The guard is in force from before the first stop until after the last proof; flows come back between values and rules.
  * @param targets the values that the load and the write-back must give
+ * @param asked whether guard and flow carry are wanted; both are unless they are turned off
  */
-export function reloadSteps(facts: Facts, targets: Targets): readonly ReloadStep[] {
+export function reloadSteps(facts: Facts, targets: Targets, asked: PlanOptions = {}): readonly ReloadStep[] {
   const owners = stoppedOwners(facts);
   const along = unitsAlong(owners);
   const modules = unloadOrder(facts);
   const other = Object.keys(targets.values).length > 0 ? 'the planned ones' : 'max';
   return [
     { step: 'record', what: `the ruleset, the loaded modules, and every conntrack value besides ${other}` },
+    ...only(asked.guard, { step: 'guard-up' }),
+    ...only(asked.carry, { step: 'save-flows' }),
     ...along.map(({ unit, name }): ReloadStep => ({ step: 'stop', unit, name, along: true })),
     ...[...owners].reverse().map(({ unit, name }): ReloadStep => ({ step: 'stop', unit, name })),
     ...toolsToClear(facts, owners).map((tool): ReloadStep => ({ step: 'clear-rules', tool })),
     { step: 'prove-down' },
+    { step: 'drain-flows' },
     ...modules.map((module): ReloadStep => ({ step: 'unload', module })),
     { step: 'load', module: 'nf_conntrack' },
     ...modulesToLoad(facts).map((module): ReloadStep => ({ step: 'load', module })),
     { step: 'write-back' },
+    ...only(asked.carry, { step: 'restore-flows' }),
     ...owners.map(({ unit, name }): ReloadStep => ({ step: 'start', unit, name })),
     ...toolsToLoad(facts, owners).map((tool): ReloadStep => ({ step: 'load-rules', tool })),
     { step: 'prove-rules' },
@@ -53,18 +68,27 @@ export function reloadSteps(facts: Facts, targets: Targets): readonly ReloadStep
     ...(facts.config.ufwSysctl.length > 0 && owners.some(({ name }) => name === 'ufw')
       ? [{ step: 'write-back' } as const]
       : []),
+    ...only(asked.guard, { step: 'guard-down' }),
   ];
 }
 
+/** A step that is there unless it was turned off. */
+function only(asked: false | undefined, step: ReloadStep): readonly ReloadStep[] {
+  return asked === false ? [] : [step];
+}
+
 /** What a reload would cost and what would block it, in words for the summary of the strategies that were not taken. */
-export function reloadCost(facts: Facts): { cost: string; blockedBy: string[] } {
+export function reloadCost(facts: Facts, asked: PlanOptions = {}): { cost: string; blockedBy: string[] } {
   const stopped = stoppedOwners(facts).map(({ unit }) => unit);
   const down = stopped.length > 0 ? `${stopped.join(', ')} down` : 'rules that use conntrack down';
-  const count = typeof facts.table.count === 'number' ? `all ${facts.table.count} flows` : 'every flow';
+  const count = known(facts.table.count);
+  const all = count === undefined ? 'every flow' : `all ${count} flows`;
+  const flows = asked.carry === false ? `${all} forgotten, NAT mappings too` : `${all} held up and carried over`;
+  const open = asked.guard === false ? 'the host open meanwhile' : 'everything but ssh that is there waits meanwhile';
   const unknown = facts.rules === undefined ? '; what other network namespaces hold is known to root only' : '';
   return {
-    cost: `${count} forgotten, NAT mappings too; ${down} for some seconds, the host open meanwhile${unknown}`,
-    blockedBy: reloadRefusals(facts).map(({ what }) => what),
+    cost: `${flows}; ${down} for some seconds, ${open}${unknown}`,
+    blockedBy: reloadRefusals(facts, asked).map(({ what }) => what),
   };
 }
 

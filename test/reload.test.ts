@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { FirewallName, FirewallOwner, LoadedModule, ReloadStep, RulesFacts } from '../src/model.ts';
+import type { FirewallName, FirewallOwner, LoadedModule, PlanOptions, ReloadStep, RulesFacts } from '../src/model.ts';
 import { reloadCost, reloadSteps } from '../src/reload.ts';
 import { reloadWhy } from '../src/reload-why.ts';
 import { factsOf } from './support/facts.ts';
@@ -37,7 +37,8 @@ function word(step: ReloadStep): string {
   return [verb, ...object.map((each) => (each === true ? 'along' : String(each).replace('.service', '')))].join(' ');
 }
 
-const CORE = ['unload xt_conntrack', 'unload nf_conntrack', 'load nf_conntrack', 'write-back'];
+const BEFORE = ['record', 'guard-up', 'save-flows'];
+const CORE = ['drain-flows', 'unload xt_conntrack', 'unload nf_conntrack', 'load nf_conntrack', 'write-back'];
 const tree = { nf_conntrack: module(['xt_conntrack']), xt_conntrack: module() };
 
 describe('reloadSteps', () => {
@@ -82,7 +83,16 @@ describe('reloadSteps', () => {
     ],
   ])('%s', (_, firewalls, down, up) => {
     const steps = reloadSteps(factsOf({ firewalls, module: { tree } }), targets).map(word);
-    expect(steps).toEqual(['record', ...down, ...CORE, ...up]);
+    expect(steps).toEqual([...BEFORE, ...down, ...CORE, 'restore-flows', ...up, 'guard-down']);
+  });
+
+  test.each<[PlanOptions, string[]]>([
+    [{ guard: false }, ['save-flows', 'drain-flows', 'restore-flows']],
+    [{ carry: false }, ['guard-up', 'drain-flows', 'guard-down']],
+    [{ guard: false, carry: false }, ['drain-flows']],
+  ])('%j goes without; that no packet holds a flow is always looked at', (asked, wanted) => {
+    const steps = reloadSteps(factsOf({ module: { tree } }), targets, asked).map(word);
+    expect(steps.filter((step) => /guard|flows/.test(step))).toEqual(wanted);
   });
 
   test('unloads users before what they use, and never a driver', () => {
@@ -166,7 +176,7 @@ describe('reloadSteps', () => {
     const facts = factsOf({ firewalls: [owner('ufw')], module: { tree } });
     const line = { file: '/etc/ufw/sysctl.conf', line: 3, key: 'k', value: '1', raw: 'k=1', optional: false };
     const steps = reloadSteps({ ...facts, config: { ...facts.config, ufwSysctl: [line] } }, targets).map(word);
-    expect(steps.slice(steps.indexOf('start ufw'))).toEqual(['start ufw', 'prove-rules', 'write-back']);
+    expect(steps.slice(steps.indexOf('start ufw'))).toEqual(['start ufw', 'prove-rules', 'write-back', 'guard-down']);
   });
 });
 

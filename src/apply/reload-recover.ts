@@ -5,6 +5,8 @@
 import { HostError, StepFailed } from '../errors.ts';
 import type { JournalLine, ReloadStep, RulesText } from '../model.ts';
 import { compareRules } from '../reload-compare.ts';
+import { dropNetlink, forgetFlows, restoreFlows } from './reload-flows.ts';
+import { endGuard, keepGuard } from './reload-guard.ts';
 import { isUnloading, loadModule, moduleInode, STUCK } from './reload-modules.ts';
 import { ALONG_LIMIT_MS, proveRules, rulesNow } from './reload-rules.ts';
 import type { ReloadRun } from './reload-run.ts';
@@ -39,15 +41,52 @@ export async function recoverReload(run: ReloadRun, lines: readonly JournalLine[
   const stops = begun.filter((step): step is Stop => step.step === 'stop');
   // A stop or start that was cut short goes on in systemd: whoever acts now would act against it.
   for (const { unit } of stops) await settledState(run, unit);
-  if (await isUnloading(run)) return { ok: false, saw: [STUCK], todo: down(stops, 'reboot the machine') };
+  if (await isUnloading(run)) return stayClosed(run, [STUCK], down(stops, 'reboot the machine'));
   const todo = await attempt(saw, () => bringModule(run, modulesOf(lines), saw));
   if ((await moduleInode(run)) === undefined) {
-    return { ok: false, saw, todo: down(stops, 'load nf_conntrack (modprobe nf_conntrack), then run ctfix rollback') };
+    return stayClosed(run, saw, down(stops, 'load nf_conntrack (modprobe nf_conntrack), then run ctfix rollback'));
   }
   const values = await tell(saw, () => writeBack(run, formerValues(run)));
+  const flows = await attempt(saw, () => bringFlows(run, lines, saw));
   const rules = await attempt(saw, () => bringRules(run, stops, saw));
-  const why = [todo, values, rules].filter((each) => each !== undefined);
+  const why = [todo, values, flows, rules, await openAgain(run, rules === undefined, saw)].filter(isSaid);
   return why.length === 0 ? { ok: true, saw } : { ok: false, saw, todo: `${why.join('; ')}; then run ctfix rollback` };
+}
+
+function isSaid(why: string | undefined): why is string {
+  return why !== undefined;
+}
+
+/** The rules cannot be brought back, so the guard stays; without one, that is said. */
+async function stayClosed(run: ReloadRun, saw: string[], todo: string): Promise<Recovered> {
+  return { ok: false, saw: [...saw, await keepGuard(run)], todo };
+}
+
+/** Flows that an unload, or the flush before it, has taken; before any rule is back. */
+async function bringFlows(run: ReloadRun, lines: readonly JournalLine[], saw: string[]): Promise<undefined> {
+  const { flows } = run.record ?? {};
+  const taken = begunSteps(lines).some(({ step }) => step === 'drain-flows' || step === 'unload');
+  if (flows !== undefined && taken && !isDone(lines, 'restore-flows')) saw.push(await restoreFlows(run));
+  await forgetFlows(run);
+  if (flows?.netlink === false) await dropNetlink(run);
+  return undefined;
+}
+
+function isDone(lines: readonly JournalLine[], name: ReloadStep['step']): boolean {
+  const seqs = lines.flatMap((line) =>
+    line.line === 'intend' && line.action.do === 'reload' && line.action.step.step === name ? [line.seq] : [],
+  );
+  return lines.some((line) => line.line === 'done' && seqs.includes(line.seq));
+}
+
+/** Ends the guard once the rules are as recorded, whatever else is left to do; until then it stays. */
+async function openAgain(run: ReloadRun, good: boolean, saw: string[]): Promise<string | undefined> {
+  const { full = {}, base = full } = run.record ?? {};
+  return attempt(saw, async () => {
+    const ended = good || (await isSame(run, base)) ? await endGuard(run) : await keepGuard(run);
+    if (ended !== undefined) saw.push(ended);
+    return undefined;
+  });
 }
 
 function down(stops: readonly Stop[], what: string): string {

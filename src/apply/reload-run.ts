@@ -51,3 +51,8 @@ export function complaint({ code, stdout, stderr }: RunResult): string {
       .slice(0, 400) || `it ended with exit code ${code}`
   );
 }
+
+/** A time in words, `12.3 s`. Pure. */
+export function seconds(ms: number): string {
+  return `${(Math.max(0, ms) / 1000).toFixed(1)} s`;
+}

@@ -1,5 +1,7 @@
 /** One step of a reload, done and proved. What undoes a reload that stopped anywhere is in reload-recover.ts. */
 import type { ReloadStep } from '../model.ts';
+import { drainFlows, restoreFlows, saveFlows } from './reload-flows.ts';
+import { holdGuard, lowerGuard, raiseGuard } from './reload-guard.ts';
 import { loadModule, proveLoaded, unloadModule } from './reload-modules.ts';
 import {
   ALONG_LIMIT_MS,
@@ -11,7 +13,7 @@ import {
   recordOf,
   recordRules,
 } from './reload-rules.ts';
-import type { ReloadRun, StepSeen } from './reload-run.ts';
+import { type ReloadRun, type StepSeen, seconds } from './reload-run.ts';
 import { startUnit, stopUnit } from './reload-units.ts';
 import { plannedValues, writeBack } from './reload-values.ts';
 
@@ -26,11 +28,21 @@ export type { ReloadRun } from './reload-run.ts';
  * @throws StepFailed a sentence that names the unit, the holder or the rules; HostError
  */
 export async function performReloadStep(run: ReloadRun, step: ReloadStep): Promise<StepSeen> {
+  const begin = run.now();
+  const seen = await perform(run, step);
+  const took = run.now() - begin;
+  return took < WORTH_TELLING_MS ? seen : { ...seen, saw: `${seen.saw} (${seconds(took)})` };
+}
+
+/** How long a step must take for its time to be told. */
+const WORTH_TELLING_MS = 100;
+
+async function perform(run: ReloadRun, step: ReloadStep): Promise<StepSeen> {
   switch (step.step) {
     case 'record':
       return recordRules(run);
     case 'stop': {
-      const saw = await stopUnit(run, step.unit);
+      const saw = (await stopUnit(run, step.unit)) + (await holdGuard(run));
       return step.along === true ? { saw, record: await recordBase(run) } : { saw };
     }
     case 'clear-rules':
@@ -44,7 +56,7 @@ export async function performReloadStep(run: ReloadRun, step: ReloadStep): Promi
     case 'write-back':
       return { saw: await writeBack(run, plannedValues(run)) };
     case 'start':
-      return { saw: await startUnit(run, step.unit, step.name) };
+      return { saw: (await startUnit(run, step.unit, step.name)) + (await holdGuard(run)) };
     case 'load-rules':
       return { saw: await loadRules(run, step.tool) };
     case 'prove-rules': {
@@ -54,6 +66,16 @@ export async function performReloadStep(run: ReloadRun, step: ReloadStep): Promi
     }
     case 'start-along':
       return { saw: await startUnit(run, step.unit) };
+    case 'guard-up':
+      return raiseGuard(run);
+    case 'guard-down':
+      return { saw: await lowerGuard(run) };
+    case 'save-flows':
+      return saveFlows(run);
+    case 'drain-flows':
+      return { saw: await drainFlows(run) };
+    case 'restore-flows':
+      return { saw: await restoreFlows(run) };
   }
 }
 

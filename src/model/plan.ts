@@ -19,7 +19,8 @@ export type HostCommand =
   | { readonly rules: RulesTool; readonly how: 'restore' | 'transaction'; readonly plain?: boolean }
   | { readonly ipset: 'restore' }
   | { readonly sysctl: 'apply-prefix' }
-  | { readonly flows: 'flush' }
+  /** `save` and `list` only read, but load nf_conntrack_netlink; `load` takes saved flows from standard input */
+  | { readonly flows: 'flush' | 'save' | 'list' | 'load' }
   | { readonly udev: 'reload' | 'settle' }
   /** runs a program as a service of its own and waits for it; `after` runs when it has ended, whatever ended it */
   | { readonly service: string; readonly run: Words; readonly after: Words }
@@ -45,7 +46,14 @@ export type ReloadStep =
   | { readonly step: 'load-rules'; readonly tool: RulesTool }
   /** `along`: with the rules of the units that are started again last; else without those */
   | { readonly step: 'prove-rules'; readonly along?: true }
-  | { readonly step: 'start-along'; readonly unit: string };
+  | { readonly step: 'start-along'; readonly unit: string }
+  /** the guard in force, and out of force again */
+  | { readonly step: 'guard-up' }
+  | { readonly step: 'guard-down' }
+  /** the table saved; emptied, so that a flow that something still holds is seen before the unload; loaded again */
+  | { readonly step: 'save-flows' }
+  | { readonly step: 'drain-flows' }
+  | { readonly step: 'restore-flows' };
 
 /** A difference between what is and what should be, carried out by apply in the order of the plan. */
 export type Action =

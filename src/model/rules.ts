@@ -1,4 +1,5 @@
 /** The rules of a host, as far as a reload has to know them. */
+import type { Connection } from './guard.ts';
 import type { Maybe } from './maybe.ts';
 
 /**
@@ -72,4 +73,19 @@ export type RulesRecord = {
   readonly survived?: readonly string[];
   /** inode of /sys/module/nf_conntrack before */
   readonly inode: number;
+  /** the guard that was put in force: at this time in ms, letting these ssh connections through */
+  readonly guard?: { readonly since: number; readonly ssh: readonly Connection[] };
+  /** the saved flows */
+  readonly flows?: SavedTable;
+};
+
+/** Where the flows of before are, and what is to be expected of them. */
+export type SavedTable = {
+  /** in the order in which they are loaded */
+  readonly files: readonly string[];
+  readonly count: number;
+  /** flows that would be gone within a minute by themselves */
+  readonly short: number;
+  /** was nf_conntrack_netlink loaded before the save loaded it */
+  readonly netlink: boolean;
 };

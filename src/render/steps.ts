@@ -1,5 +1,6 @@
 /** What apply does, step by step, in words that a reader can check by hand. Pure. */
 import { argvOf } from '../command.ts';
+import { GUARD } from '../guard.ts';
 import type { Action, HostCommand, ReloadStep } from '../model.ts';
 
 /** One step: a verb, its object (a path, a command line as it is run), and why. */
@@ -65,5 +66,18 @@ function reloadLine(step: ReloadStep): Omit<StepLine, 'why'> {
       return { verb: 'prove', object: `that the ruleset is the recorded one${step.along ? ', of every unit' : ''}` };
     case 'start-along':
       return run({ unit: 'start', name: step.unit });
+    case 'guard-up':
+      return {
+        verb: 'guard',
+        object: `nft -f -: table ${GUARD}, drops all but ssh that is there, ICMP, DHCP, loopback`,
+      };
+    case 'guard-down':
+      return { verb: 'end', object: `the guard: nft delete table ${GUARD}` };
+    case 'save-flows':
+      return run({ flows: 'save' });
+    case 'drain-flows':
+      return run({ flows: 'flush' });
+    case 'restore-flows':
+      return run({ flows: 'load' });
   }
 }

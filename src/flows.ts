@@ -1,0 +1,106 @@
+/** Flows as conntrack saves them: lines, their marks, chunks of them, and what no line can say. Pure. */
+
+/** Flows in the form that conntrack loads, one a line. */
+export type SavedFlows = {
+  readonly lines: readonly string[];
+  /** flows with a mark that is on their line again */
+  readonly marked: number;
+  /** flows with a helper: they come back without it */
+  readonly helped: number;
+};
+
+/**
+ * Puts a saved table together with what its save leaves out.
+ * @param saved `conntrack -L -o save`: `-A -t 300 -u ASSURED -s … -d … -r … -q … -p udp --sport …`, never the mark
+ * @param extended `conntrack -L -o extended` a moment later: with `mark=`, `zone=` and `helper=`
+ */
+export function joinFlows(saved: string, extended: string): SavedFlows {
+  const marks = marksIn(extended);
+  let marked = 0;
+  const lines = saved.split('\n').flatMap((line) => {
+    if (!line.startsWith('-A ')) return [];
+    const mark = marks.size === 0 ? undefined : marks.get(savedKey(line));
+    if (mark === undefined || / -m \d/.test(line)) return [line];
+    marked += 1;
+    return [`${line.trimEnd()} -m ${mark}`];
+  });
+  return { lines, marked, helped: extended.match(/ helper=\S/g)?.length ?? 0 };
+}
+
+/** Protocols that conntrack has an extension for, and so a name in a saved line. Source: extensions/ of conntrack-tools */
+const NAMED: Readonly<Record<string, string>> = {
+  1: 'icmp',
+  6: 'tcp',
+  17: 'udp',
+  33: 'dccp',
+  47: 'gre',
+  58: 'icmpv6',
+  132: 'sctp',
+  136: 'udplite',
+};
+
+/** Marks that are not 0, by the key of their flow. */
+function marksIn(extended: string): ReadonlyMap<string, string> {
+  const marks = new Map<string, string>();
+  for (const line of extended.split('\n')) {
+    const mark = / mark=([1-9]\d*)/.exec(line)?.[1];
+    if (mark !== undefined) marks.set(extendedKey(line), mark);
+  }
+  return marks;
+}
+
+/** `ipv4 2 tcp 6 431999 ESTABLISHED src=… dst=… sport=… dport=… src=… … mark=42 zone=7 use=1`; original side first. */
+function extendedKey(line: string): string {
+  const value = (name: string) => new RegExp(`(?:^| )${name}=(\\S+)`).exec(line)?.[1] ?? '';
+  const protocol = /^\S+\s+\d+\s+\S+\s+(\d+)/.exec(line)?.[1] ?? '';
+  const ports = [
+    value('sport') || value('srckey') || value('type'),
+    value('dport') || value('dstkey') || value('code'),
+  ];
+  const zone = value('zone') || value('zone-orig');
+  return [protocol, value('src'), value('dst'), ...ports.map(number), value('id'), zone].join(' ');
+}
+
+function savedKey(line: string): string {
+  const value = (...names: string[]) => {
+    for (const name of names) {
+      const found = new RegExp(` ${name} (\\S+)`).exec(line)?.[1];
+      if (found !== undefined) return found;
+    }
+    return '';
+  };
+  const named = value('-p');
+  const protocol = Object.entries(NAMED).find(([, name]) => name === named)?.[0] ?? named;
+  const first = value('--sport', '--orig-port-src', '--srckey', '--icmp-type', '--icmpv6-type');
+  const second = value('--dport', '--orig-port-dst', '--dstkey', '--icmp-code', '--icmpv6-code');
+  const id = value('--icmp-id', '--icmpv6-id');
+  const zone = value('-w', '--zone', '--orig-zone');
+  return [protocol, value('-s'), value('-d'), number(first), number(second), id, zone].join(' ');
+}
+
+/** GRE keys are printed as 0x1 in one form and as 1 in the other. */
+function number(text: string): string {
+  return text === '' ? '' : String(Number(text));
+}
+
+/**
+ * Lines in chunks that are each small enough for a file that can be read back (1 MiB) and for one call.
+ * @param size lines in a chunk; the longest line is some 400 bytes
+ */
+export function chunksOf(lines: readonly string[], size: number): readonly string[] {
+  const count = Math.ceil(lines.length / size);
+  return Array.from({ length: count }, (_, at) => `${lines.slice(at * size, (at + 1) * size).join('\n')}\n`);
+}
+
+/** The two halves of a chunk; undefined for one line, which cannot be parted. */
+export function halvesOf(chunk: string): readonly [string, string] | undefined {
+  const lines = chunk.split('\n').filter((line) => line !== '');
+  if (lines.length < 2) return undefined;
+  const middle = Math.ceil(lines.length / 2);
+  return [`${lines.slice(0, middle).join('\n')}\n`, `${lines.slice(middle).join('\n')}\n`];
+}
+
+/** Lines in a chunk. */
+export function linesIn(chunk: string): number {
+  return chunk.split('\n').filter((line) => line !== '').length;
+}
