@@ -212,7 +212,8 @@ export async function finish(deps: ApplyDeps, journal: Journal, outcome: string)
   } catch (error) {
     lines.push({ kind: 'note', text: `state.json could not be written: ${sentenceOf(error)}` });
   }
-  lines.push(...(await takeInNet(deps)));
+  const closed = outcome === 'rolled-back' || outcome === 'undone' ? journal.id : undefined;
+  lines.push(...(await takeInNet(deps, closed)));
   if (!(await logChange(deps.host, beginOf(journal.lines), outcome))) {
     lines.push({ kind: 'note', text: 'the journal of the system has no line about this: logger did not work' });
   }

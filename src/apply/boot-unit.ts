@@ -3,8 +3,7 @@
  * change, gone when the change is complete.
  */
 import { posix } from 'node:path';
-import { HostError } from '../errors.ts';
-import type { Host, ReadHost } from '../host/host.ts';
+import type { Host } from '../host/host.ts';
 import { fill } from '../template.ts';
 import type { Recovery } from './outcome.ts';
 import { whyNotAtBoot } from './program.ts';
@@ -34,17 +33,9 @@ export async function placeBootUnit(host: Host, recovery: Recovery): Promise<str
 
 /** Removes link and unit, and the directory of the link when nothing else is in it, as `systemctl disable` does. */
 export async function removeBootUnit(host: Host): Promise<void> {
-  if (!(await hasBootUnit(host))) return;
-  await host.replaceLink(LINK, undefined);
-  await host.replaceFile(UNIT, undefined);
-  try {
-    await host.replaceFile(posix.dirname(LINK), undefined);
-  } catch (error) {
-    if (!(error instanceof HostError)) throw error;
-  }
-}
-
-/** Whether any part of the unit is in place. */
-export async function hasBootUnit(host: ReadHost): Promise<boolean> {
-  return (await host.stat(LINK)) !== undefined || (await host.stat(UNIT)) !== undefined;
+  if ((await host.stat(LINK)) !== undefined) await host.replaceLink(LINK, undefined);
+  if ((await host.stat(UNIT)) !== undefined) await host.replaceFile(UNIT, undefined);
+  const dir = posix.dirname(LINK);
+  if ((await host.stat(dir)) === undefined || (await host.readDir(dir)).length > 0) return;
+  await host.replaceFile(dir, undefined);
 }

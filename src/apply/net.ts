@@ -60,10 +60,11 @@ export async function withoutBoot({ host, recovery }: ApplyDeps): Promise<string
 
 /**
  * Removes the boot unit when no change needs it any more.
+ * @param closed the change that is complete or back, whatever its journal could still be told of that
  * @returns a note where it could not be removed; it does nothing at a boot with nothing to take back
  */
-export async function takeInNet(deps: Pick<ApplyDeps, 'host' | 'stateDir'>): Promise<OutcomeLine[]> {
-  if (recordsIn(deps.stateDir).some(isOpen)) return [];
+export async function takeInNet(deps: Pick<ApplyDeps, 'host' | 'stateDir'>, closed?: string): Promise<OutcomeLine[]> {
+  if (recordsIn(deps.stateDir).some((change) => change.id !== closed && isOpen(change))) return [];
   try {
     await removeBootUnit(deps.host);
     return [];

@@ -42,6 +42,11 @@ async function setUp() {
   return { memory, plan, dir, deps, facts: await look(memory.host), before: memory.snapshot() };
 }
 
+/** The unit for the boot comes before the first line of a step, and goes after the last one. */
+const isNet = (path: string): boolean => path.includes('/etc/systemd/');
+const withoutNet = ({ files, live }: Record<string, unknown>): string =>
+  JSON.stringify([Object.entries(files as object).filter(([path]) => !isNet(path)), live]);
+
 /** How many calls a whole run makes. */
 async function callsOfApply(): Promise<number> {
   const { memory, plan, facts, deps } = await setUp();
@@ -90,11 +95,11 @@ describe('the process dies in rollback', () => {
   test.each(moments.filter((at) => at < 60))('at call %i: a second one brings all back', async (at) => {
     const { memory, plan, dir, facts, before, deps } = await setUp();
     await apply(plan, facts, deps(memory.host));
-    const whole = memory.snapshot();
+    const whole = withoutNet(memory.snapshot());
     const dying = dyingHost(memory.host, at, 'after');
     await Promise.race([rollback(undefined, deps(dying.host)), dying.reached]);
     memory.restart();
-    const touched = JSON.stringify(memory.snapshot()) !== JSON.stringify(whole);
+    const touched = withoutNet(memory.snapshot()) !== whole;
     const { changes } = await history(undefined, { host: memory.host, stateDir: dir });
     if (touched) expect(changes[0]?.outcome).not.toBe('applied');
     expect((await rollback(undefined, deps(memory.host))).exit).toBe('ok');
@@ -150,7 +155,7 @@ describe('a power cut tears the journal', () => {
     const { memory, plan, dir, facts, before, deps } = await setUp();
     const dying = dyingHost(memory.host, at, 'before');
     const call = await Promise.race([apply(plan, facts, deps(dying.host)), dying.reached]);
-    if (!/^(replaceFile|writeValue|perform .*udev)/.test(String(call))) return;
+    if (!/^(replaceFile|writeValue|perform .*udev)/.test(String(call)) || isNet(String(call))) return;
     memory.restart();
     const [name = ''] = readdirSync(join(dir, 'journal'));
     const path = join(dir, 'journal', name);
