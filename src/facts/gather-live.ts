@@ -2,7 +2,7 @@
 import type { Facts, LogFacts, Maybe, ModuleFacts, Problem, TableFacts, Unknown } from '../model.ts';
 import { known } from '../model.ts';
 import { COUNTERS, parseCounters, parseSlabinfo } from './counters.ts';
-import { JOURNAL, JOURNAL_GREP, judgeJournal, KMSG, parseJournal, parseKmsg } from './log.ts';
+import { JOURNAL, JOURNAL_ANY, JOURNAL_GREP, judgeJournal, KMSG, parseJournal, parseKmsg } from './log.ts';
 import type { Look } from './look.ts';
 import { holderTree, isDriverFile, isNetfilterName, type ListedModule, moduleState, parseModules } from './module.ts';
 import { mountOf, parseMounts } from './mounts.ts';
@@ -201,13 +201,25 @@ async function gatherJournal(look: Look): Promise<Maybe<LogFacts>> {
   for (const argv of [JOURNAL_GREP, JOURNAL]) {
     const { code, stdout, stderr } = await look.host.run(argv, { timeoutMs: 20_000 });
     const answer = judgeJournal(code, stdout, stderr);
-    if (answer === 'lines') return parseJournal(stdout);
-    if (answer === 'denied')
+    const empty = answer === 'lines' && stdout.trim() === '';
+    if (answer === 'denied' || (empty && !(await showsKernel(look)))) {
       return { unknown: 'the journal shows kernel messages only to root and the groups adm and systemd-journal' };
+    }
+    if (answer === 'lines') return parseJournal(stdout);
     if (answer === 'failed')
       return { unknown: code === 127 ? 'there is no journal' : `journalctl ended with code ${code}` };
   }
   return { unknown: 'journalctl does not understand its options' };
+}
+
+/**
+ * An ordinary user who has logged in has a journal of his own: then journalctl finds nothing and does not say that the
+ * kernel's messages are hidden. Every boot has some, so none at all means that. Measured with systemd 252.
+ */
+async function showsKernel(look: Look): Promise<boolean> {
+  if (look.host.root) return true;
+  const { code, stdout } = await look.host.run(JOURNAL_ANY, { timeoutMs: 20_000 });
+  return code === 0 && stdout.trim() !== '';
 }
 
 /** Order for problems: by file, then by line. */

@@ -10,6 +10,9 @@ export const JOURNAL: readonly [string, ...string[]] = [
 ];
 export const JOURNAL_GREP: readonly [string, ...string[]] = [...JOURNAL, '--grep=_conntrack: table full'];
 
+/** The last of them, whatever it says: is there anything to be seen? */
+export const JOURNAL_ANY: readonly [string, ...string[]] = [...JOURNAL, '--lines=1'];
+
 /**
  * Text before 2.6.2x (ip_conntrack), up to 4.6 (one prefix), from 4.7 (doubled prefix), from 6.17 (another namespace is
  * named). Source: __nf_conntrack_alloc in net/netfilter/nf_conntrack_core.c.

@@ -308,6 +308,14 @@ describe('the log', () => {
       total: 0,
     });
   });
+  test.each<[string, string, object]>([
+    ['shows none of them', '', { unknown: expect.stringContaining('only to root and the groups adm') }],
+    ['shows others', '{"MESSAGE":"Linux version"}\n', { source: 'journal', full: [], total: 0 }],
+  ])('an ordinary user whose journal %s', async (_, any, expected) => {
+    const commands = { [GREP]: answer('', 1), [`${JOURNAL} --lines=1`]: answer(any) };
+    const found = await gather(changed('debian12-idle-user', { commands }), { sleep });
+    expect(found.log).toMatchObject(expected);
+  });
   test('a rotated ring without a journal is unknown, but lines that are there count', async () => {
     expect(await log({ files: rotated })).toEqual({ unknown: expect.stringContaining('has lost its beginning') });
     const lines = { '/dev/kmsg': '4,900,2000000,-;nf_conntrack: table full, dropping packet\n' };
