@@ -47,7 +47,9 @@ export type SetUp = Partial<Choice> & { fail2ban?: boolean };
 /** Puts a firewall in force, with fail2ban and a ban beside it. NAT where it is customary, or as asked. */
 export async function setUp(vm: Guest, kind: Kind, { nat, fail2ban = true }: SetUp = {}): Promise<void> {
   await INSTALL[kind](vm, { nat: nat ?? NAT_BY_DEFAULT.includes(kind) });
-  await vm.sh(`systemctl daemon-reload && systemctl enable --quiet --now ${UNITS[kind].join(' ')}`);
+  await vm.sh(`systemctl daemon-reload && systemctl enable --quiet --now ${UNITS[kind].join(' ')}`, {
+    timeout: 300_000,
+  });
   await settled(vm, kind);
   if (fail2ban) await ban(vm, kind);
 }
@@ -72,17 +74,19 @@ export async function active(vm: Guest, kind: Kind): Promise<boolean> {
   return code === 0;
 }
 
-// Upstream's unit follows every firewall unit; Debian's follows firewalld alone, and a restart of the others loses its bans.
-const FOLLOWS = '[Unit]\nPartOf=iptables.service ip6tables.service netfilter-persistent.service nftables.service\n';
+// Upstream's unit follows every firewall unit; Debian's follows firewalld alone, and a restart of the others loses its
+// bans. Only the firewall in force is named: firewalld conflicts with the others, and its restart would stop fail2ban.
+const FOLLOWED: Kind[] = ['iptables-service', 'netfilter-persistent', 'nftables'];
 
 /** The drop-in that lets fail2ban restart with its firewall; a scenario may remove it. */
-export const FAIL2BAN_DROP_IN = '/etc/systemd/system/fail2ban.service.d/firewall.conf';
+const FAIL2BAN_DROP_IN = '/etc/systemd/system/fail2ban.service.d/firewall.conf';
 
 async function ban(vm: Guest, kind: Kind): Promise<void> {
   const action = kind === 'nftables' || kind === 'firewalld' ? 'nftables-multiport' : 'iptables-multiport';
   const jail = `[DEFAULT]\nbanaction = ${action}\nbantime = -1\n[sshd]\nenabled = true\nbackend = systemd\n`;
   await vm.put('/etc/fail2ban/jail.local', jail);
-  await vm.put(FAIL2BAN_DROP_IN, FOLLOWS);
+  const followed = UNITS[kind].map((unit) => `${unit}.service`).join(' ');
+  if (FOLLOWED.includes(kind)) await vm.put(FAIL2BAN_DROP_IN, `[Unit]\nPartOf=${followed}\n`);
   await vm.sh('systemctl daemon-reload && systemctl enable --quiet --now fail2ban');
   await vm.waitFor('fail2ban-client ping', 'fail2ban answers');
   await vm.sh(`fail2ban-client set sshd banip ${BANNED}`);

@@ -14,7 +14,7 @@ for (const kind of KINDS) {
       for (const address of [HOST4, HOST6]) {
         expect(await tryConnections(vm, 10, { address, limitMs: 20_000 })).toEqual({ worked: 10, failed: 0 });
       }
-      await vm.sh(`systemctl restart ${UNITS[kind].join(' ')}`);
+      await vm.sh(`systemctl restart ${UNITS[kind].join(' ')}`, { timeout: 300_000 });
       await settled(vm, kind);
       await expectRuleset(vm, before);
       expect(await active(vm, kind)).toBe(true);
