@@ -6,9 +6,9 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 
 /**
  * Bundles src/cli.ts.
- * @param {import('esbuild').BuildOptions} more where to, split or not, for which Node
+ * @param {import('esbuild').BuildOptions} more where to, for which Node
  */
-export function bundle(more) {
+export function bundle({ plugins = [], ...more }) {
   return build({
     entryPoints: { ctfix: 'src/cli.ts' },
     absWorkingDir: new URL('..', import.meta.url).pathname,
@@ -21,9 +21,24 @@ export function bundle(more) {
     minifySyntax: true,
     legalComments: 'none',
     logLevel: 'warning',
+    plugins: [noChildren, ...plugins],
     ...more,
   });
 }
 
-/** commander is CommonJS: in an ESM bundle its `require` of Node's own modules has to be made. */
-export const REQUIRE = "import { createRequire } from 'node:module'; const require = createRequire('file:///');";
+/**
+ * commander can start programs for subcommands, which ctfix has none of: it gets a module without anything in the place
+ * of node:child_process, which is half of what it costs to load. execa is left the only one that can.
+ */
+const noChildren = {
+  name: 'no-children',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      /[\\/]node_modules[\\/]commander[\\/]/.test(importer) ? { path: 'none', namespace: 'no-children' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'no-children' }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
+
+/** commander is CommonJS: in an ESM bundle its `require` has to be made, and Node's own modules are all that it gets. */
+export const REQUIRE = 'const require = (name) => process.getBuiltinModule(name);';

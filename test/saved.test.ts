@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { sha256 } from '../src/commands/plan-file.ts';
 import { CtfixError } from '../src/errors.ts';
 import { freeze } from '../src/frozen.ts';
+import { sha256 } from '../src/host/chance.ts';
 import { drifted } from '../src/moved.ts';
 import { json } from '../src/render/json.ts';
 import { planMarkdown } from '../src/render/plan-markdown.ts';

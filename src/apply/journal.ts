@@ -1,8 +1,8 @@
 /** The write-ahead journal: one file per change, one JSON object per line, durable before the step it announces. */
-import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fsyncSync, ftruncateSync, openSync, readdirSync, unlinkSync, writeSync } from 'node:fs';
 import { posix } from 'node:path';
 import { CtfixError } from '../errors.ts';
+import { randomHex } from '../host/chance.ts';
 import type { JournalLine } from '../model.ts';
 import { hasStateDir, journalDir, readRecord, syncDirectory } from './statedir.ts';
 
@@ -31,7 +31,7 @@ export function newId(now: Date, known: readonly string[]): string {
     .toISOString()
     .replace(/[-:]|\.\d+Z$/g, '')
     .replace('T', '-');
-  return `${stamp}-${randomBytes(2).toString('hex')}`;
+  return `${stamp}-${randomHex(2)}`;
 }
 
 function stampToIso(id: string): string {

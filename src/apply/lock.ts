@@ -2,10 +2,10 @@
  * One change at a time. The lock is a file that names its owner by pid, start time and boot: an owner that no longer
  * runs holds nothing, so nobody ever has to remove a lock by hand.
  */
-import { randomBytes } from 'node:crypto';
 import { linkSync, readdirSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { CtfixError } from '../errors.ts';
+import { randomHex } from '../host/chance.ts';
 import type { ReadHost } from '../host/host.ts';
 import { errnoOf } from '../host/sentence.ts';
 import { sentenceOf } from './sentence.ts';
@@ -97,7 +97,7 @@ function make(path: string, self: Owner): boolean {
 }
 
 function place(path: string, self: Owner, move: (from: string, to: string) => void): void {
-  const temporary = `${path}-${randomBytes(6).toString('hex')}.tmp`;
+  const temporary = `${path}-${randomHex(6)}.tmp`;
   try {
     writeFileSync(temporary, JSON.stringify(self), { flag: 'wx', mode: 0o644 });
     move(temporary, path);
@@ -127,7 +127,7 @@ async function identify(host: ReadHost, now: Date): Promise<Owner> {
       hint: 'mount /proc, then try again',
     });
   }
-  const nonce = randomBytes(8).toString('hex');
+  const nonce = randomHex(8);
   return { pid: Number.parseInt(stat, 10), start, boot: boot.trim(), since: now.toISOString(), nonce };
 }
 

@@ -1,6 +1,5 @@
 /** The directory of ctfix's own records: made, and checked before anything in it is believed. */
 
-import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -19,6 +18,7 @@ import {
 } from 'node:fs';
 import { posix } from 'node:path';
 import { CtfixError } from '../errors.ts';
+import { randomHex } from '../host/chance.ts';
 import { errnoOf } from '../host/sentence.ts';
 import { sentenceOf } from './sentence.ts';
 
@@ -117,7 +117,7 @@ export function readRecord(path: string): string | undefined {
  * @throws the error of node:fs; nothing is half-written
  */
 export function writeRecord(path: string, text: string, mode: number): void {
-  const temporary = `${path}.${randomBytes(4).toString('hex')}.tmp`;
+  const temporary = `${path}.${randomHex(4)}.tmp`;
   try {
     const fd = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
     try {

@@ -1,5 +1,6 @@
 /** The work of `ctfix apply PLAN`: the saved plan is made again here, compared, and carried out when it is the same. */
 import { CtfixError, EXIT } from '../errors.ts';
+import { sha256 } from '../host/chance.ts';
 import { drifted } from '../moved.ts';
 import { planOptions } from '../options.ts';
 import { json } from '../render/json.ts';
@@ -9,7 +10,7 @@ import { surveySaved } from '../saved-survey.ts';
 import type { ApplyFlags } from './apply.ts';
 import { answer, carryOut, type Job } from './apply-run.ts';
 import type { Deps } from './deps.ts';
-import { readPlan, sha256 } from './plan-file.ts';
+import { readPlan } from './plan-file.ts';
 
 /**
  * Carries out exactly the saved plan, or nothing.

@@ -1,16 +1,11 @@
 /** A plan as a file: written for review, read to be shown or applied. */
-import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { CtfixError, HostError } from '../errors.ts';
-import type { Digest } from '../frozen.ts';
 import { callers, placeText, readTrusted } from '../host/document.ts';
 import { readText } from '../host/files.ts';
 import type { SavedPlan } from '../model.ts';
 import { json } from '../render/json.ts';
 import { isPlanText, parseSaved } from '../saved.ts';
-
-/** sha-256 in hex. */
-export const sha256: Digest = (text) => createHash('sha256').update(text).digest('hex');
 
 /**
  * @param use `apply`: only a file that nobody else could have written is believed; `show`: any is shown

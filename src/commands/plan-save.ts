@@ -1,10 +1,11 @@
 /** A plan with what it was made from: as JSON on stdout, and as the file of `--save`. */
 import { freeze } from '../frozen.ts';
+import { sha256 } from '../host/chance.ts';
 import type { Facts, Plan } from '../model.ts';
 import { escapeLine } from '../render/escape.ts';
 import { json } from '../render/json.ts';
 import type { Deps } from './deps.ts';
-import { sha256, writePlan } from './plan-file.ts';
+import { writePlan } from './plan-file.ts';
 
 type Flags = { readonly output: string; readonly save?: string };
 

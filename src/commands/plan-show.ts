@@ -1,5 +1,6 @@
 /** `ctfix plan --show FILE`: a saved plan, wherever it was made, beside the host of now. */
 import { CtfixError } from '../errors.ts';
+import { sha256 } from '../host/chance.ts';
 import type { PlanOptions } from '../model.ts';
 import { drifted } from '../moved.ts';
 import { escapeLine } from '../render/escape.ts';
@@ -8,7 +9,7 @@ import { planExit } from '../render/plan-parts.ts';
 import { savedReport, savedSentence } from '../render/plan-saved.ts';
 import { surveySaved } from '../saved-survey.ts';
 import type { CommonFlags, Deps } from './deps.ts';
-import { readPlan, sha256 } from './plan-file.ts';
+import { readPlan } from './plan-file.ts';
 import { planProse } from './plan-prose.ts';
 
 type Flags = CommonFlags & {

@@ -1,6 +1,5 @@
 /** Files that a person names on the command line: read only if nobody else could have written them, written without following a link. */
 
-import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -15,6 +14,7 @@ import {
 } from 'node:fs';
 import { posix } from 'node:path';
 import { HostError } from '../errors.ts';
+import { randomHex } from './chance.ts';
 import { readText } from './files.ts';
 import { hostError } from './sentence.ts';
 import { walkPath } from './walk.ts';
@@ -72,7 +72,7 @@ export function safeDirectory(path: string): string {
 
 function place(path: string, text: string): void {
   const dir = posix.dirname(path);
-  const temporary = posix.join(dir, `.ctfix-${randomBytes(6).toString('hex')}.tmp`);
+  const temporary = posix.join(dir, `.ctfix-${randomHex(6)}.tmp`);
   const fd = openSync(
     temporary,
     constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,

@@ -25,6 +25,9 @@ const KMSG_RECORD = 16 * 1024;
 /** mem(4) devices have major 1; minor 11 is kmsg (Documentation/admin-guide/devices.txt). */
 const KMSG_DEVICE = (1 << 8) | 11;
 
+/** Every read goes through it: hundreds of small files are read, and a buffer for each would be megabytes. */
+const CHUNK = Buffer.allocUnsafe(64 * 1024);
+
 /** What "there is no such file" looks like; ESRCH is /proc/PID of a process that is gone. */
 const ABSENT = ['ENOENT', 'ENOTDIR', 'ESRCH'];
 
@@ -75,12 +78,11 @@ function readAll(path: string, fd: number): Buffer {
   const chunks: Buffer[] = [];
   let total = 0;
   for (;;) {
-    const chunk = Buffer.allocUnsafe(64 * 1024);
-    const length = readSync(fd, chunk, 0, chunk.length, null);
+    const length = readSync(fd, CHUNK, 0, CHUNK.length, null);
     if (length === 0) return Buffer.concat(chunks, total);
     total += length;
     if (total > FILE_LIMIT) throw tooLarge(path, FILE_LIMIT);
-    chunks.push(chunk.subarray(0, length));
+    chunks.push(Buffer.from(CHUNK.subarray(0, length)));
   }
 }
 

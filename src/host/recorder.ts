@@ -1,6 +1,5 @@
 /** Records what is read of a host, and nothing else, without names and addresses: a bug report that becomes a test. */
 
-import { isIPv4, isIPv6 } from 'node:net';
 import { HostError } from '../errors.ts';
 import type { FileStat, ReadHost, RunResult } from './host.ts';
 import { COMMANDS_FILE, HOST_FILE, type Recording } from './recorded.ts';
@@ -148,6 +147,8 @@ export function scrubber(names: {
   hosts: readonly string[];
   machineId?: string | undefined;
 }): (text: string) => string {
+  // Loaded here: node:net brings streams with it, which nothing else at a start needs.
+  const { isIPv4, isIPv6 } = process.getBuiltinModule('node:net');
   const stand = standIns();
   const words = names.hosts
     .map((name) => name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'))

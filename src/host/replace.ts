@@ -3,7 +3,6 @@
  * The text is complete under a temporary name, with owner, mode, attributes and label, before it gets its own name.
  */
 
-import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -23,6 +22,7 @@ import {
 } from 'node:fs';
 import { posix } from 'node:path';
 import { HostError } from '../errors.ts';
+import { randomHex } from './chance.ts';
 import type { RunResult } from './host.ts';
 import { hostError } from './sentence.ts';
 import { walkPath } from './walk.ts';
@@ -33,7 +33,7 @@ type Run = (argv: readonly [string, ...string[]]) => Promise<RunResult>;
  * The temporary file of a replacement: no loader takes it for a drop-in (they want `.conf` or `.rules` at the end), and
  * one that a crash left behind is told by its name.
  */
-const TEMPORARY = () => `.ctfix-${randomBytes(6).toString('hex')}.tmp`;
+const TEMPORARY = () => `.ctfix-${randomHex(6)}.tmp`;
 
 /**
  * Replaces or creates a file; see Host.replaceFile.
