@@ -4,7 +4,7 @@ import type { ChangeRecord } from '../model.ts';
 import { finish } from './apply.ts';
 import { reopenJournal } from './journal.ts';
 import { takeLock } from './lock.ts';
-import { stopTimer } from './net.ts';
+import { stopTimer, tidy } from './net.ts';
 import type { ApplyDeps, Outcome } from './outcome.ts';
 import { recordsIn } from './state.ts';
 import { hasStateDir, openStateDir } from './statedir.ts';
@@ -25,7 +25,7 @@ export async function confirm(deps: ApplyDeps): Promise<Outcome> {
   try {
     const all = recordsIn(deps.stateDir);
     const change = all.find(({ pendingConfirm }) => pendingConfirm !== undefined);
-    return change === undefined ? noneWaits(all.at(-1)) : await record(change.id, deps);
+    return change === undefined ? await noneWaits(all.at(-1), deps) : await record(change.id, deps);
   } finally {
     lock.release();
   }
@@ -33,8 +33,9 @@ export async function confirm(deps: ApplyDeps): Promise<Outcome> {
 
 const nothing = (text: string): Outcome => ({ exit: 'ok', lines: [{ kind: 'already', text }] });
 
-function noneWaits(last: ChangeRecord | undefined): Outcome {
+async function noneWaits(last: ChangeRecord | undefined, deps: ApplyDeps): Promise<Outcome> {
   if (last === undefined) return nothing('ctfix has changed nothing here');
+  await tidy(deps);
   if (last.outcome === 'applied') return nothing(`the change ${last.id} is complete; nothing waits to be confirmed`);
   throw new CtfixError('failed', `nothing waits to be confirmed: the change ${last.id} is not in force`, {
     hint: `ctfix history ${last.id} tells what became of it`,

@@ -8,7 +8,7 @@ import type { Plan } from '../model.ts';
 import { placeBootUnit, removeBootUnit } from './boot-unit.ts';
 import type { ApplyDeps, OutcomeLine } from './outcome.ts';
 import { whyNotNow } from './program.ts';
-import { isOpen, recordsIn } from './state.ts';
+import { isOpen, rebuildState, recordsIn } from './state.ts';
 
 /** True for a change that takes the firewall down: it is never begun without the net. */
 export function isReload(plan: Plan): boolean {
@@ -92,4 +92,10 @@ export async function restartTimer(host: Host, id: string): Promise<void> {
 /** Ends the timer; one that has run out or died with a reboot is no error. */
 export async function stopTimer(host: Host, id: string): Promise<void> {
   await host.perform({ unit: 'stop', name: `${timerOf(id)}.timer` });
+}
+
+/** What a crash between the last line of a change and its end has left: an old state.json, the unit. */
+export async function tidy(deps: Pick<ApplyDeps, 'host' | 'stateDir'>): Promise<void> {
+  rebuildState(deps.stateDir);
+  await takeInNet(deps);
 }

@@ -6,7 +6,7 @@ import { beginOf } from './execute.ts';
 import { noSuchChange } from './history.ts';
 import { type Journal, reopenJournal } from './journal.ts';
 import { takeLock } from './lock.ts';
-import { stopTimer, takeInNet, withoutBoot } from './net.ts';
+import { stopTimer, tidy, withoutBoot } from './net.ts';
 import type { ApplyDeps, Outcome, OutcomeLine } from './outcome.ts';
 import { append, conflictsOf, revert } from './revert.ts';
 import { isOpen, recordsIn } from './state.ts';
@@ -69,8 +69,7 @@ async function takeBack(id: string | undefined, deps: ApplyDeps): Promise<Outcom
   const journal = reopenJournal(deps.stateDir, change.id);
   try {
     if (isBack(change, journal)) {
-      // What a crash between the last line and this left.
-      await takeInNet(deps);
+      await tidy(deps);
       return nothing(backAlready(change, all));
     }
     const lines = await conflictsOf(deps, journal.lines);

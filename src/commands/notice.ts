@@ -4,20 +4,30 @@ import type { ChangeRecord, State } from '../model.ts';
 import { escapeLine } from '../render/escape.ts';
 import type { Deps } from './deps.ts';
 
-/** On stderr, from state.json, which everybody can read; nothing where that tells nothing. */
+/** On stderr; from the journals for root, for others from state.json, which everybody can read. */
 export async function notice(deps: Deps): Promise<void> {
   const host = await deps.look({});
-  const all = await changes(host, `${deps.stateDir}/state.json`);
-  if (all.length === 0) return;
+  const text = await textOf(host, `${deps.stateDir}/state.json`);
+  if (text === undefined) return;
   // Loaded only where there is something to look at: every command comes through here.
-  const { isOpen } = await import('../apply/state.ts');
-  const open = all.filter(isOpen);
-  for (const change of open) deps.note(`ctfix: ${escapeLine(await sentence(change, host, deps.stateDir))}\n`);
+  const { isOpen, recordsIn } = await import('../apply/state.ts');
+  for (const change of (host.root ? recordsIn(deps.stateDir) : changesIn(text)).filter(isOpen)) {
+    deps.note(`ctfix: ${escapeLine(await sentence(change, host, deps.stateDir))}\n`);
+  }
 }
 
-async function changes(host: ReadHost, path: string): Promise<readonly ChangeRecord[]> {
+/** What cannot be read is told by the commands that are about it. */
+async function textOf(host: ReadHost, path: string): Promise<string | undefined> {
   try {
-    const state: State = JSON.parse((await host.readFile(path)) ?? '');
+    return await host.readFile(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function changesIn(text: string): readonly ChangeRecord[] {
+  try {
+    const state: State = JSON.parse(text);
     return Array.isArray(state?.changes) ? state.changes : [];
   } catch {
     return [];
