@@ -75,6 +75,7 @@ async function whyNoMachines() {
   const packages = Object.keys(NEEDED)
     .filter((command) => !has(command))
     .map((command) => NEEDED[command]);
+  if (!hasLibatomic()) packages.push('libatomic1');
   if (packages.length > 0) {
     const refusal = await install(packages);
     if (refusal) return refusal;
@@ -103,6 +104,11 @@ async function yes(question) {
 
 function has(command) {
   return spawnSync('sh', ['-c', `PATH=$PATH:/usr/sbin:/sbin command -v ${command}`]).status === 0;
+}
+
+/** The Node that the executable is made of is linked against it, and a small system lacks it. */
+function hasLibatomic() {
+  return spawnSync('/sbin/ldconfig', ['-p']).stdout?.toString().includes('libatomic.so.1') ?? false;
 }
 
 /** A fresh machine or container has sources but no lists yet. */
