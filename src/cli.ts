@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 /** The composition root: arguments, environment and terminals become what the commands need. */
 import { realpathSync, statSync } from 'node:fs';
-import { isSea } from 'node:sea';
 import sysctl from '../templates/90-ctfix-conntrack.conf';
 import udev from '../templates/90-ctfix-conntrack.rules';
 import install from '../templates/90-ctfix-install.conf';
@@ -57,7 +56,9 @@ async function readable(root: string | undefined): Promise<ReadHost> {
 
 /** How this very program is run again, by absolute paths without links. */
 function ownWords(): readonly [string, ...string[]] {
-  return isSea() ? [process.execPath] : [process.execPath, realpathSync(process.argv[1] ?? '')];
+  return process.getBuiltinModule('node:sea').isSea()
+    ? [process.execPath]
+    : [process.execPath, realpathSync(process.argv[1] ?? '')];
 }
 
 function once<T>(make: () => T): () => T {
