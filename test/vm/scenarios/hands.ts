@@ -50,13 +50,16 @@ export async function setTable(vm: Guest, { max, buckets }: Table): Promise<void
 const LISTING = `
 import hashlib, os, stat, sys
 SKIP = ('/var/log/journal', '/run/ctfix-test', '/run/systemd', '/run/udev', '/run/log', '/run/user', '/run/fail2ban',
-        '/var/lib/fail2ban', '/var/log/fail2ban.log', '/run/utmp', '/var/log/wtmp', '/var/log/lastlog', '/run/sudo')
+        '/var/lib/fail2ban', '/var/log/fail2ban.log', '/run/utmp', '/run/netns', '/var/log/wtmp', '/var/log/lastlog', '/run/sudo')
 def show(path):
+    try: describe(path)
+    except FileNotFoundError: pass  # gone since the folder was read
+def describe(path):
     st = os.lstat(path)
     words = [path, stat.filemode(st.st_mode), st.st_uid, st.st_gid]
     if not stat.S_ISDIR(st.st_mode): words += [st.st_size, f'{st.st_mtime:.6f}'] if TIMES else [st.st_size]
     if stat.S_ISLNK(st.st_mode): words.append(os.readlink(path))
-    if stat.S_ISREG(st.st_mode): words.append(hashlib.sha256(open(path, 'rb').read()).hexdigest()[:16])
+    if stat.S_ISREG(st.st_mode) and not os.path.ismount(path): words.append(hashlib.sha256(open(path, 'rb').read()).hexdigest()[:16])
     words += [f'{name}={os.getxattr(path, name, follow_symlinks=False)!r}' for name in os.listxattr(path, follow_symlinks=False)]
     print(*words)
 TIMES = sys.argv[1] == 'times'
