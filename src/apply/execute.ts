@@ -3,6 +3,7 @@ import { posix } from 'node:path';
 import { StepFailed } from '../errors.ts';
 import type { Host, ReadHost } from '../host/host.ts';
 import { type Action, type JournalLine, known, type RulesRecord } from '../model.ts';
+import { attributesOf } from './attributes.ts';
 import type { Journal } from './journal.ts';
 import type { ApplyDeps, OutcomeLine } from './outcome.ts';
 import type { ReloadRun } from './reload.ts';
@@ -77,7 +78,12 @@ async function recordOf(host: Host, action: Action): Promise<FileRecord | undefi
   const dirs: string[] = [];
   let dir = posix.dirname(action.path);
   for (; dir !== '/' && (await host.stat(dir)) === undefined; dir = posix.dirname(dir)) dirs.unshift(dir);
-  return { ...(stat?.kind === 'file' && { mode: stat.mode }), dirs };
+  const attributes = await attributesOf(host, action.path);
+  return {
+    ...(stat?.kind === 'file' && { mode: stat.mode }),
+    ...(attributes !== undefined && { attributes }),
+    dirs,
+  };
 }
 
 /** What somebody else changed since it was planned is not written over. */

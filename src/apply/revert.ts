@@ -5,6 +5,7 @@
 import { posix } from 'node:path';
 import { HostError, StepFailed } from '../errors.ts';
 import type { JournalLine } from '../model.ts';
+import { attributesOf } from './attributes.ts';
 import { isRebooted, reloadRun } from './execute.ts';
 import type { Journal } from './journal.ts';
 import type { ApplyDeps, OutcomeLine } from './outcome.ts';
@@ -111,6 +112,10 @@ async function revertFile({ host }: ApplyDeps, item: FileItem): Promise<OutcomeL
   if (step === 'already') return { kind: 'already', item: path, text: `${path} is as it was` };
   await host.replaceFile(path, before === undefined ? undefined : { text: before, mode });
   if ((await host.readFile(path)) !== before) throw new StepFailed(`${path} does not hold what was written back`);
+  const kept = before === undefined ? undefined : await attributesOf(host, path);
+  if (kept !== undefined && item.attributes !== undefined && kept !== item.attributes) {
+    throw new StepFailed(`${path} has its text back, but it had ${item.attributes} and has ${kept} now`);
+  }
   const text = before === undefined ? `${path} is gone again` : `${path} is as it was, byte for byte`;
   return { kind: 'undone', item: path, text };
 }

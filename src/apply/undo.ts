@@ -8,6 +8,8 @@ import { isBuckets, isValue, targetValues } from './values.ts';
 export type FileRecord = {
   /** permission bits that the file had */
   readonly mode?: number;
+  /** owner, group, mode and extended attributes, as attributesOf gives them */
+  readonly attributes?: string;
   /** parent directories that do not exist and are made for it, outermost first */
   readonly dirs: readonly string[];
 };
@@ -18,6 +20,7 @@ export type FileItem = {
   readonly before: string | undefined;
   readonly after: string | undefined;
   readonly mode: number;
+  readonly attributes?: string;
   readonly dirs: readonly string[];
 };
 
@@ -105,13 +108,19 @@ const sameKey = (a: string, b: string): boolean => a === b || (isBuckets(a) && i
 
 function fileItem(seq: number, action: Action, record: unknown): FileItem[] {
   if (action.do !== 'write-file') return [];
-  const { mode, dirs } = asFileRecord(record);
-  return [{ seq, path: action.path, before: action.before, after: action.after, mode: mode ?? action.mode, dirs }];
+  const { mode, attributes, dirs } = asFileRecord(record);
+  const { path, before, after } = action;
+  const kept = attributes === undefined ? {} : { attributes };
+  return [{ seq, path, before, after, mode: mode ?? action.mode, ...kept, dirs }];
 }
 
 function asFileRecord(record: unknown): FileRecord {
-  const { mode, dirs } = (record ?? {}) as Partial<FileRecord>;
-  return { ...(typeof mode === 'number' && { mode }), dirs: Array.isArray(dirs) ? dirs : [] };
+  const { mode, attributes, dirs } = (record ?? {}) as Partial<FileRecord>;
+  return {
+    ...(typeof mode === 'number' && { mode }),
+    ...(typeof attributes === 'string' && { attributes }),
+    dirs: Array.isArray(dirs) ? dirs : [],
+  };
 }
 
 function valueItem(seq: number, action: Action, ours: boolean): ValueItem[] {

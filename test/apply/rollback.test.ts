@@ -80,6 +80,32 @@ describe('rollback', () => {
     expect(memory.snapshot()).toEqual(before);
   });
 
+  test('a file that comes back with another owner is not called taken back', async () => {
+    const { memory, deps } = await applied({ [OWN.modprobe]: FOREIGN });
+    const stat: typeof memory.host.stat = async (path) => {
+      const found = await memory.host.stat(path);
+      return found && path === OWN.modprobe ? { ...found, uid: 5 } : found;
+    };
+    const outcome = await rollback(undefined, { ...deps, host: { ...memory.host, stat } });
+    expect(outcome.exit).toBe('stuck');
+    expect(outcome.lines.find(({ kind }) => kind === 'failed')?.text).toContain('it had owner 0:0');
+  });
+
+  test('extended attributes are part of what must come back', async () => {
+    const memory = memoryHost({ [OWN.modprobe]: FOREIGN });
+    let label = 'user.a=0x61';
+    const run: typeof memory.host.run = async (argv) =>
+      argv[0] === 'getfattr' ? { code: 0, stdout: `# file: x\n${label}\n\n`, stderr: '' } : memory.host.run(argv);
+    const host = { ...memory.host, run };
+    const plan = planOf(memory, TARGETS, growActions(memory, TARGETS));
+    const deps = depsFor(host, stateDir(), plan);
+    expect((await apply(plan, await look(host), deps)).exit).toBe('ok');
+    label = 'user.a=0x62';
+    expect((await rollback(undefined, deps)).lines.find(({ kind }) => kind === 'failed')?.text).toContain(
+      'user.a=0x61',
+    );
+  });
+
   test('somebody edited a file: conflict, refused, all three texts shown, nothing touched', async () => {
     const { memory, deps, id } = await applied();
     memory.files.set(OWN.sysctl, { text: 'mine\n', mode: 0o644 });
