@@ -7,13 +7,18 @@ import type { Deps } from './deps.ts';
 /** On stderr; from the journals for root, for others from state.json, which everybody can read. */
 export async function notice(deps: Deps): Promise<void> {
   const host = await deps.look({});
-  const text = await textOf(host, `${deps.stateDir}/state.json`);
-  if (text === undefined) return;
-  // Loaded only where there is something to look at: every command comes through here.
-  const { isOpen, recordsIn } = await import('../apply/state.ts');
-  for (const change of (host.root ? recordsIn(deps.stateDir) : changesIn(text)).filter(isOpen)) {
+  for (const change of await openChanges(host, deps.stateDir)) {
     deps.note(`ctfix: ${escapeLine(await sentence(change, host, deps.stateDir))}\n`);
   }
+}
+
+/** The modules behind it are loaded only where there is something to look at: every command comes through here. */
+async function openChanges(host: ReadHost, stateDir: string): Promise<readonly ChangeRecord[]> {
+  const journals = host.root && (await host.stat(`${stateDir}/journal`)) !== undefined;
+  const text = journals ? undefined : await textOf(host, `${stateDir}/state.json`);
+  if (!journals && text === undefined) return [];
+  const { isOpen, recordsIn } = await import('../apply/state.ts');
+  return (text === undefined ? recordsIn(stateDir) : changesIn(text)).filter(isOpen);
 }
 
 /** What cannot be read is told by the commands that are about it. */
