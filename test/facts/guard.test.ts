@@ -1,0 +1,31 @@
+import { describe, expect, test } from 'vitest';
+import { gatherGuard } from '../../src/facts/guard.ts';
+import { type Looks, lookedAt, processAt, together } from '../support/looked-at.ts';
+
+const gathered = (...looks: Looks[]) => gatherGuard(lookedAt(together(...looks)));
+const NFT = { run: { 'nft --version': 'nftables v1.0.6 (Lester Gooch #5)\n' } };
+
+describe('gatherGuard', () => {
+  test.each<[string, Looks[], string]>([
+    ['no program', [], 'no-program'],
+    ['loaded', [NFT, { files: { '/sys/module/nf_tables/refcnt': '0\n' } }], 'there'],
+    ['to be loaded', [NFT, { run: { 'modprobe --show-depends nf_tables': 'insmod x\n' } }], 'there'],
+    ['not in this kernel', [NFT, { run: { modprobe: 1 } }], 'no-kernel'],
+  ])('nft: %s', async (_, looks, state) => expect((await gathered(...looks)).nft).toBe(state));
+
+  test.each<[string, Looks, string]>([
+    ['no program', {}, 'no-program'],
+    ['1.4.6, which knows no -R', { run: { conntrack: 2 } }, 'too-old'],
+    ['1.4.7', { run: { 'conntrack -R /dev/null': '' } }, 'loads'],
+  ])('conntrack: %s', async (_, looks, state) => expect((await gathered(looks)).conntrack).toBe(state));
+
+  test('heartbeats of root in this namespace, by their executable', async () => {
+    const found = await gathered(
+      processAt(812, '/usr/sbin/keepalived'),
+      processAt(813, '/usr/sbin/corosync', { net: 2 }),
+      processAt(814, '/home/u/pacemakerd', { uid: 1000 }),
+      processAt(815, '/usr/sbin/cron'),
+    );
+    expect(found).toMatchObject({ cluster: ['keepalived (812)'], ssh: [], storage: [] });
+  });
+});
