@@ -20,21 +20,21 @@ rmSync(work, { recursive: true });
 
 /** The npm form on the Node that runs this. */
 function bundle() {
-  const empty = join(work, 'empty.mjs');
+  const empty = join(work, 'empty.cjs');
   writeFileSync(empty, '');
   return {
     name: `bundle, node ${process.versions.node}`,
     empty: [process.execPath, empty],
-    plan: [process.execPath, `${root}dist/ctfix.mjs`, 'plan'],
+    plan: [process.execPath, `${root}dist/ctfix.cjs`, 'plan'],
   };
 }
 
 /** The executable, against one that is made the same way from nothing. */
 function binary() {
-  const main = join(work, 'main.mjs');
+  const main = join(work, 'main.cjs');
   const output = join(work, 'empty');
   writeFileSync(main, '');
-  const recipe = { main, mainFormat: 'module', output, disableExperimentalSEAWarning: true, useCodeCache: true };
+  const recipe = { main, output, disableExperimentalSEAWarning: true, useCodeCache: true };
   writeFileSync(join(work, 'recipe.json'), JSON.stringify({ ...recipe, execArgvExtension: 'none' }));
   const made = spawnSync(pinned, ['--build-sea', join(work, 'recipe.json')], { encoding: 'utf8' });
   if (made.status !== 0) throw new Error(made.stderr);

@@ -1,7 +1,7 @@
 // Makes build/ctfix: one executable, the bundle inside the Node that packaging/runtime pins.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { bundle, REQUIRE } from './bundle.mjs';
+import { bundle } from './bundle.mjs';
 
 const root = new URL('..', import.meta.url).pathname;
 const runtime = `${root}packaging/runtime`;
@@ -15,10 +15,9 @@ if (!existsSync(node)) {
   process.exit(1);
 }
 mkdirSync(`${root}build`, { recursive: true });
-await bundle({ outdir: `${root}build/sea`, target: 'node26', minifyWhitespace: true, banner: { js: REQUIRE } });
+await bundle({ outdir: `${root}build/sea`, target: 'node26', minifyWhitespace: true });
 const recipe = {
-  main: `${root}build/sea/ctfix.mjs`,
-  mainFormat: 'module',
+  main: `${root}build/sea/ctfix.cjs`,
   output: `${root}build/ctfix.new`,
   disableExperimentalSEAWarning: true,
   useCodeCache: true,

@@ -1,7 +1,7 @@
 // Makes dist/: one file for ctfix itself, and one for each library that only some commands load.
 import { chmodSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
-import { bundle, REQUIRE } from './bundle.mjs';
+import { bundle } from './bundle.mjs';
 
 const root = new URL('..', import.meta.url).pathname;
 const dist = new URL('../dist/', import.meta.url);
@@ -20,16 +20,16 @@ await build({
   target: 'node20',
   legalComments: 'none',
   logLevel: 'warning',
-  banner: { js: REQUIRE },
+  // Parts of them are CommonJS, and require nothing but Node's own modules.
+  banner: { js: 'const require = (name) => process.getBuiltinModule(name);' },
 });
 await bundle({
   outdir: dist.pathname,
   target: 'node20',
-  banner: { js: REQUIRE },
   minifyWhitespace: true,
   plugins: [{ name: 'late', setup: late }],
 });
-chmodSync(new URL('ctfix.mjs', dist), 0o755);
+chmodSync(new URL('ctfix.cjs', dist), 0o755);
 
 /** Every module that is loaded on its own costs about as much as reading twenty files: there are no other chunks. */
 function late({ onResolve }) {

@@ -13,9 +13,10 @@ export function bundle({ plugins = [], ...more }) {
     entryPoints: { ctfix: 'src/cli.ts' },
     absWorkingDir: new URL('..', import.meta.url).pathname,
     bundle: true,
-    format: 'esm',
+    // Node starts a CommonJS program sooner, and loads its own modules only when they are called for.
+    format: 'cjs',
     platform: 'node',
-    outExtension: { '.js': '.mjs' },
+    outExtension: { '.js': '.cjs' },
     loader: { '.conf': 'text', '.rules': 'text', '.service': 'text' },
     define: { CTFIX_VERSION: JSON.stringify(version) },
     minifySyntax: true,
@@ -39,6 +40,3 @@ const noChildren = {
     onLoad({ filter: /.*/, namespace: 'no-children' }, () => ({ contents: 'module.exports = {};' }));
   },
 };
-
-/** commander is CommonJS: in an ESM bundle its `require` has to be made, and Node's own modules are all that it gets. */
-export const REQUIRE = 'const require = (name) => process.getBuiltinModule(name);';

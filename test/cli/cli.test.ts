@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXIT } from '../../src/errors.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
-const bundle = join(root, 'dist/ctfix.mjs');
+const bundle = join(root, 'dist/ctfix.cjs');
 const top = mkdtempSync(join(tmpdir(), 'ctfix-cli-'));
 
 beforeAll(() => {
@@ -50,7 +50,7 @@ describe('wrong words end with 64, a sentence on stderr and nothing on stdout', 
     const { status, stdout, stderr } = ctfix(...words);
     expect(stdout).toBe('');
     expect(stderr).toMatch(/^ctfix: [^\n]+\n(?: {2}[^\n]+\n)?$/);
-    expect(stderr).not.toMatch(/[\x1b\u202e]| at .*\.mjs/);
+    expect(stderr).not.toMatch(/[\x1b\u202e]| at .*\.[cm]js/);
     expect(status).toBe(EXIT.usage);
   });
 });
