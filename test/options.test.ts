@@ -150,5 +150,7 @@ test('timeouts add up, and a contradiction is refused', () => {
 
 test('what was not given stays absent', () => {
   expect(planOptions({})).toEqual({});
+  expect(planOptions({ guard: true, carry: true })).toEqual({});
+  expect(planOptions({ guard: false, carry: false })).toEqual({ guard: false, carry: false });
   expect(planOptions({ max: 5, timeout: { udp_timeout: 30 } })).toEqual({ max: 5, timeouts: { udp_timeout: 30 } });
 });

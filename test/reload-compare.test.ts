@@ -23,6 +23,13 @@ describe('compareRules', () => {
     expect(compareRules(RECORD, counted)).toEqual({ missing: [], foreign: [] });
   });
 
+  test('the guard is neither missing nor new, and never loaded', () => {
+    const guard = table('ctfix_guard', 'counter packets 1 bytes 1 drop');
+    const guarded = { ...RECORD, nft: RECORD.nft + guard, nftState: RECORD.nftState + guard };
+    expect(compareRules(RECORD, guarded)).toEqual({ missing: [], foreign: [] });
+    expect(compareRules(guarded, RECORD)).toEqual({ missing: [], foreign: [] });
+  });
+
   test.each<[string, Partial<RulesText>, string[]]>([
     ['a table that is gone', { nft: `${table('b')}table ip filter {\n}\n` }, ['nft inet a']],
     ['a rule that is another', { nft: table('a', 'drop') + table('b') }, ['nft inet a']],
