@@ -28,6 +28,8 @@ const KMSG_DEVICE = (1 << 8) | 11;
 /** Every read goes through it: hundreds of small files are read, and a buffer for each would be megabytes. */
 const CHUNK = Buffer.allocUnsafe(64 * 1024);
 
+const KERNEL_TREE = /^\/(?:proc|sys)\//;
+
 /** What "there is no such file" looks like; ESRCH is /proc/PID of a process that is gone. */
 const ABSENT = ['ENOENT', 'ENOTDIR', 'ESRCH'];
 
@@ -48,9 +50,9 @@ function orAbsent<T>(path: string, absent: T, read: () => T): T {
  */
 export function readText(path: string, real: string = path): string | undefined {
   return orAbsent(path, undefined, () => {
-    // Looked at before it is opened: opening a device can already do something.
+    // Looked at before it is opened: opening a device can already do something. The kernel's own trees have none.
     const kmsg = path === '/dev/kmsg';
-    requireReadable(path, statSync(real), kmsg);
+    if (!KERNEL_TREE.test(real)) requireReadable(path, statSync(real), kmsg);
     const fd = openSync(real, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
     try {
       requireReadable(path, fstatSync(fd), kmsg);
