@@ -58,8 +58,12 @@ function serviceArgv(unit: string, run: Words, after: Words): Argv {
   return ['systemd-run', `--unit=${unit}`, '--quiet', '--collect', '--wait', '--pipe', ...words, '--', ...run];
 }
 
-/** systemd-run(1): monotonic time, which no step of the clock moves; without AccuracySec it may be a minute late. */
+/**
+ * systemd-run(1): monotonic time, which no step of the clock moves; without AccuracySec it may be a minute late. A program
+ * that is killed is started again.
+ */
 function timerArgv(unit: string, seconds: number, run: Words): Argv {
   const when = [`--on-active=${seconds}s`, '--timer-property=AccuracySec=1s'];
-  return ['systemd-run', `--unit=${unit}`, '--quiet', ...when, '--', ...run];
+  const again = ['-p', 'Restart=on-abnormal', '-p', 'RestartSec=1s'];
+  return ['systemd-run', `--unit=${unit}`, '--quiet', ...when, ...again, '--', ...run];
 }

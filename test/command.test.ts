@@ -20,6 +20,16 @@ test.each<[HostCommand, string]>([
   [{ flows: 'flush' }, 'conntrack -F'],
   [{ udev: 'reload' }, 'udevadm control --reload'],
   [{ udev: 'settle' }, 'udevadm settle'],
+  [
+    { service: 'ctfix-apply-x', run: ['/sbin/ctfix', 'perform', 'x'], after: ['/sbin/ctfix', 'recover', 'x'] },
+    'systemd-run --unit=ctfix-apply-x --quiet --collect --wait --pipe -p KillMode=control-group -p TimeoutStopSec=infinity -p ExecStopPost=/sbin/ctfix recover x -- /sbin/ctfix perform x',
+  ],
+  [
+    { timer: 'ctfix-revert-x', seconds: 90, run: ['/sbin/ctfix', 'recover', 'x'] },
+    'systemd-run --unit=ctfix-revert-x --quiet --on-active=90s --timer-property=AccuracySec=1s -p Restart=on-abnormal -p RestartSec=1s -- /sbin/ctfix recover x',
+  ],
+  [{ interrupt: 'a.service' }, 'systemctl kill --kill-who=main --signal=SIGINT a.service'],
+  [{ wall: 'ctfix: it -n is' }, 'wall ctfix: it -n is'],
 ])('%o', (command, expected) => {
   expect(argvOf(command).join(' ')).toBe(expected);
 });

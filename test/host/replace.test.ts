@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { localHost } from '../../src/host/local.ts';
-import { removeFile, replaceFile } from '../../src/host/replace.ts';
+import { removeFile, replaceFile, replaceLink } from '../../src/host/replace.ts';
 import { program } from '../support/program.ts';
 import { tree } from '../support/tree.ts';
 
@@ -198,3 +198,32 @@ function getAttribute(path: string): string {
   const code = 'import os,sys; print(os.getxattr(sys.argv[1], "user.ctfix").decode())';
   return execFileSync('python3', ['-c', code, path], { encoding: 'utf8' }).trim();
 }
+
+describe('a link', () => {
+  test('is made with its directory, replaced, and removed', () => {
+    const dir = tree({ target: 'x' });
+    const path = join(dir, 'wants', 'a.service');
+    replaceLink(path, join(dir, 'nowhere'));
+    expect(lstatSync(join(dir, 'wants')).mode & 0o777).toBe(0o755);
+    replaceLink(path, join(dir, 'target'));
+    expect(readlinkSync(path)).toBe(join(dir, 'target'));
+    expect(readdirSync(join(dir, 'wants'))).toEqual(['a.service']);
+    replaceLink(path, undefined);
+    replaceLink(path, undefined);
+    expect(readdirSync(join(dir, 'wants'))).toEqual([]);
+    expect(readFileSync(join(dir, 'target'), 'utf8')).toBe('x');
+  });
+
+  test.each(['a target', undefined])('never takes the place of a file (%s)', (target) => {
+    const dir = tree({ 'a.service': 'theirs' });
+    expect(() => replaceLink(join(dir, 'a.service'), target)).toThrow('is there and is no symbolic link');
+    expect(readFileSync(join(dir, 'a.service'), 'utf8')).toBe('theirs');
+  });
+
+  test.runIf(isRoot)('is not made where others can write', () => {
+    const dir = tree({ 'open/x': '' });
+    chmodSync(join(dir, 'open'), 0o777);
+    expect(() => replaceLink(join(dir, 'open', 'l'), '/x')).toThrow('not safe');
+    expect(readdirSync(join(dir, 'open'))).toEqual(['x']);
+  });
+});
