@@ -19,6 +19,7 @@ import {
 import { posix } from 'node:path';
 import { CtfixError } from '../errors.ts';
 import { randomHex } from '../host/chance.ts';
+import { safeDirectory } from '../host/document.ts';
 import { errnoOf } from '../host/sentence.ts';
 import { sentenceOf } from './sentence.ts';
 
@@ -27,12 +28,13 @@ const isTrusted = (uid: number): boolean => uid === 0 || uid === process.geteuid
 
 /**
  * Makes the directory (0755, readable by all for state.json) and the one for the journals (0700), where they are
- * missing, and checks both.
+ * missing, and checks both and every directory above them.
  * @throws CtfixError refused: somebody else could have written there; or it cannot be made
  */
 export function openStateDir(dir: string): void {
   try {
     mkdirSync(posix.dirname(dir), { recursive: true });
+    safeDirectory(posix.dirname(dir));
     makeDir(dir, 0o755);
     makeDir(journalDir(dir), 0o700);
   } catch (error) {

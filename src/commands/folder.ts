@@ -2,17 +2,21 @@
 import { lstatSync, mkdirSync, readdirSync, type Stats, writeFileSync } from 'node:fs';
 import { dirname, resolve, sep } from 'node:path';
 import { CtfixError } from '../errors.ts';
+import { safeDirectory } from '../host/document.ts';
 
 /**
- * Nothing that exists is written over, and nobody else may own the directory: root may be the one who writes.
+ * Nothing that exists is written over, and nobody else may own the directory or one above it, who could put another in
+ * its place meanwhile: root may be the one who writes.
  * @param dir must not exist, or be an empty directory of ours
  * @param files texts by path relative to `dir`
- * @throws CtfixError usage: the directory is not free; failed: it cannot be written
+ * @throws CtfixError usage: the directory is not free; failed: it cannot be written; HostError UNSAFE
  */
 export function writeFolder(dir: string, files: Readonly<Record<string, string>>): void {
   const top = resolve(dir);
   try {
+    safeDirectory(dirname(top));
     takeFolder(top);
+    safeDirectory(top);
     for (const [name, text] of Object.entries(files)) {
       const path = resolve(top, name);
       if (!path.startsWith(top + sep)) throw new Error(`${name} is outside the recording`);
