@@ -78,11 +78,22 @@ export async function listing(vm: Guest, paths: string, times = false): Promise<
 }
 
 /** Everything a read-only command must leave alone: files with their times, modules, the table's settings. */
-export async function everything(vm: Guest): Promise<string> {
+async function everything(vm: Guest): Promise<string> {
   const files = await listing(vm, '/etc /var /run /tmp /usr/local /root /home /dev/shm', true);
   const modules = await vm.sh('cut -d" " -f1 /proc/modules | sort');
   const values = await vm.sh('sysctl -a -r nf_conntrack 2>/dev/null | grep -v nf_conntrack_count || true');
   return [files, modules, values].join('\n');
+}
+
+const LOOKING = ['plan --max 150000', 'plan --strategy reload --max 150000', 'verify', 'history', 'facts'];
+
+/** Every reading command, as an ordinary user and as root, and then the question what has changed: nothing. */
+export async function expectReadingOnly(vm: Guest): Promise<void> {
+  const before = await everything(vm);
+  for (const user of [ADMIN, {}]) {
+    for (const command of LOOKING) await ctfix(vm, command, user);
+  }
+  expect(await everything(vm)).toBe(before);
 }
 
 /** No temporary file of an atomic replacement is left, and no half-written record. */
