@@ -84,6 +84,22 @@ describe('layers', () => {
   });
 });
 
+describe('no shell', () => {
+  const code = (name: string) => source(name).replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
+
+  test.each(files)('%s starts none, and evaluates no text', (name) => {
+    expect(imports(name).filter((from) => /^(node:)?(child_process|cluster|vm|worker_threads)$/.test(from))).toEqual(
+      [],
+    );
+    expect(code(name)).not.toMatch(
+      /\bshell: (?:true|['"`])|\bexecaCommand|\bexeca`|\bimport \{ \$|\beval\(|\bnew Function\b|\bexec(?:Sync|File)\(/,
+    );
+    expect(code(name)).not.toMatch(/\[\s*['"`](?:\/bin\/|\/usr\/bin\/)?(?:ba|da|z|k)?sh['"`],\s*['"`]-/);
+    const asked = [...code(name).matchAll(/getBuiltinModule\(([^)]*)\)/g)].map((match) => match[1]);
+    expect(asked.filter((module) => !/^'node:(crypto|net|sea|fs|path|os)'$/.test(module ?? ''))).toEqual([]);
+  });
+});
+
 test.each(files)('%s stays under 300 lines', (name) => {
   expect(source(name).split('\n').length).toBeLessThanOrEqual(300);
 });
