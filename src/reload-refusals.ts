@@ -31,7 +31,7 @@ export function reloadRefusals(facts: Facts, asked: PlanOptions = {}): readonly 
   ];
 }
 
-function moduleRefusal({ kind, module, table }: Facts): Refusal | undefined {
+function moduleRefusal({ kind, machine, module, table }: Facts): Refusal | undefined {
   const refuse = (code: string, what: string, remedy: string): Refusal => ({ code: `reload-${code}`, what, remedy });
   if (kind === 'sysroot') return refuse('no-kernel', 'there is no kernel behind this tree to reload anything in', LIVE);
   if (module.state === 'absent') {
@@ -52,6 +52,10 @@ function moduleRefusal({ kind, module, table }: Facts): Refusal | undefined {
   }
   if (known(table.namespace) === 'child') {
     return refuse('namespace', 'this is not the initial network namespace', 'run ctfix on the host itself');
+  }
+  if (!machine.systemd) {
+    const what = 'this system was not started by systemd, so that nobody takes a killed reload back';
+    return refuse('no-systemd', what, LIVE);
   }
   return undefined;
 }

@@ -29,6 +29,7 @@ describe('the module', () => {
     ['reload-unloading', { module: { state: 'unloading' } }],
     ['reload-not-loadable', { module: { loadable: false } }],
     ['reload-namespace', { table: { namespace: 'child' } }],
+    ['reload-no-systemd', { machine: { systemd: false } }],
   ])('%s', (code, said) => expect(codes(said, {})).toEqual([code]));
 
   test('a plain host is refused nothing, with root and without', () => {

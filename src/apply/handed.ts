@@ -2,7 +2,7 @@
  * The plan that one process has shown and had agreed to, on its way to the process that carries it out: a file that only
  * root can read and write, never arguments, which everybody can see.
  */
-import { unlinkSync } from 'node:fs';
+import { lstatSync, readdirSync, unlinkSync } from 'node:fs';
 import { posix } from 'node:path';
 import { CtfixError } from '../errors.ts';
 import { errnoOf } from '../host/sentence.ts';
@@ -24,7 +24,17 @@ const pathOf = (stateDir: string, id: string): string => posix.join(stateDir, `h
 /** Writes it. @throws CtfixError refused: the state directory cannot be used; the error of node:fs */
 export function handOver(stateDir: string, id: string, handed: Handed): void {
   openStateDir(stateDir);
+  sweep(stateDir);
   writeRecord(pathOf(stateDir, id), JSON.stringify(handed), 0o600);
+}
+
+/** What a process left that was killed before its service began; one of this hour may still be on its way. */
+function sweep(stateDir: string): void {
+  for (const name of readdirSync(stateDir).filter((each) => /^handed-.*\.json$/.test(each))) {
+    const path = posix.join(stateDir, name);
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (stat !== undefined && Date.now() - stat.mtimeMs > 3_600_000) unlinkSync(path);
+  }
 }
 
 /**

@@ -39,6 +39,7 @@ function remedy(what: string): string {
  * @throws StepFailed when a change that must not be begun without them cannot have them
  */
 export async function spreadNet(plan: Plan, id: string, deps: ApplyDeps): Promise<OutcomeLine[]> {
+  await forgetLast(deps.host);
   const reason = await withoutBoot(deps);
   const must = isReload(plan) || deps.confirmWithin !== undefined;
   if (must && reason !== undefined) throw new StepFailed(`the recovery at boot could not be prepared: ${reason}`);
@@ -46,6 +47,18 @@ export async function spreadNet(plan: Plan, id: string, deps: ApplyDeps): Promis
   if (reason === undefined) return [];
   const text = `after a power cut in the middle of this change, ctfix rollback must be run by hand: ${reason}`;
   return [{ kind: 'note', text }];
+}
+
+/** Shown by pam_motd(8) to whoever logs in next; /run is empty after a boot. */
+export const MOTD = '/run/motd.d/ctfix';
+
+/** What was told of an earlier change is no news any more. */
+async function forgetLast(host: Host): Promise<void> {
+  try {
+    if ((await host.stat(MOTD)) !== undefined) await host.replaceFile(MOTD, undefined);
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+  }
 }
 
 /** Puts the boot unit in place; gives the reason where the host goes without it. */

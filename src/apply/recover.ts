@@ -5,7 +5,7 @@
 import { CtfixError, HostError } from '../errors.ts';
 import type { ChangeRecord } from '../model.ts';
 import { lockOwner } from './lock.ts';
-import { takeInNet } from './net.ts';
+import { MOTD, takeInNet } from './net.ts';
 import type { ApplyDeps, Outcome } from './outcome.ts';
 import { takeBackUnattended } from './rollback.ts';
 import { sentenceOf } from './sentence.ts';
@@ -13,8 +13,6 @@ import { isOpen, recordsIn } from './state.ts';
 import { hasStateDir } from './statedir.ts';
 import { readValue, secondsLeft } from './values.ts';
 
-/** Shown by pam_motd(8) to whoever logs in next; /run is empty after a boot. */
-export const MOTD = '/run/motd.d/ctfix';
 /** Between two looks at a change that is still being made, or that may still be confirmed. */
 const LOOK_EVERY_S = 1;
 

@@ -1,4 +1,4 @@
-import { chmodSync, linkSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, mkdirSync, readdirSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { dropHanded, type Handed, handOver, takeHanded } from '../../src/apply/handed.ts';
@@ -57,4 +57,14 @@ test('what nobody took can be dropped, twice', async () => {
   dropHanded(dir, ID);
   dropHanded(dir, ID);
   expect(() => takeHanded(dir, ID)).toThrow('no plan');
+});
+
+test('one that a killed process left is swept after an hour, one of today is not', async () => {
+  const dir = stateDir();
+  const [old, young] = ['20261124-040000-aaaa', '20261124-050000-bbbb'];
+  handOver(dir, old, await handed());
+  handOver(dir, young, await handed());
+  utimesSync(join(dir, `handed-${old}.json`), 0, Date.now() / 1000 - 3700);
+  handOver(dir, ID, await handed());
+  expect(readdirSync(dir).sort()).toEqual([`handed-${young}.json`, `handed-${ID}.json`, 'journal']);
 });

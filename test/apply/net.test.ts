@@ -5,8 +5,9 @@ import { describe, expect, test } from 'vitest';
 import { apply } from '../../src/apply/apply.ts';
 import { confirm } from '../../src/apply/confirm.ts';
 import { history } from '../../src/apply/history.ts';
+import { MOTD } from '../../src/apply/net.ts';
 import type { ApplyDeps } from '../../src/apply/outcome.ts';
-import { MOTD, recoverAtBoot, recoverKilled, revertUnconfirmed } from '../../src/apply/recover.ts';
+import { recoverAtBoot, recoverKilled, revertUnconfirmed } from '../../src/apply/recover.ts';
 import { rollback } from '../../src/apply/rollback.ts';
 import { HostError } from '../../src/errors.ts';
 import type { Host } from '../../src/host/host.ts';
@@ -196,6 +197,16 @@ describe('after the process was killed', () => {
     const whole = memory.snapshot();
     expect(await recoverKilled('20261124-054513-aaaa', deps())).toEqual([]);
     expect(memory.snapshot()).toEqual(whole);
+  });
+
+  test('what the next login was told is gone with the next change', async () => {
+    const { memory, plan, deps, facts } = await setUp();
+    await killed(memory, deps, plan, /value .*max/);
+    memory.boot({ max: 65536, buckets: 65536 });
+    await recoverAtBoot(deps());
+    expect(memory.files.has(MOTD)).toBe(true);
+    expect((await apply(plan, facts, deps())).exit).toBe('ok');
+    expect(memory.files.has(MOTD)).toBe(false);
   });
 
   test('an id that is not newer than the last change is stale', async () => {
