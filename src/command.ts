@@ -16,7 +16,7 @@ export function argvOf(command: HostCommand): Argv {
   if ('ipset' in command) return ['ipset', 'restore', '-exist'];
   // /lib is a link to /usr/lib, or it is where a split system keeps the program: this path is right on both.
   if ('sysctl' in command) return ['/lib/systemd/systemd-sysctl', '--prefix=/net/netfilter'];
-  if ('flows' in command) return flowsArgv(command.flows);
+  if ('flows' in command) return flowsArgv(command);
   if ('udev' in command) return command.udev === 'reload' ? ['udevadm', 'control', '--reload'] : ['udevadm', 'settle'];
   if ('service' in command) return serviceArgv(command.service, command.run, command.after);
   if ('timer' in command) return timerArgv(command.timer, command.seconds, command.run);
@@ -26,10 +26,11 @@ export function argvOf(command: HostCommand): Argv {
 }
 
 /** conntrack(8): `-o save` gives what `-R` takes; `-o extended` gives the marks and zones that it leaves out. */
-function flowsArgv(how: 'flush' | 'save' | 'list' | 'load'): Argv {
-  if (how === 'flush') return ['conntrack', '-F'];
-  if (how === 'load') return ['conntrack', '-R', '-'];
-  return ['conntrack', '-L', '-o', how === 'save' ? 'save' : 'extended'];
+function flowsArgv(command: Extract<HostCommand, { flows: string }>): Argv {
+  if (command.flows === 'flush') return ['conntrack', '-F'];
+  // Not from standard input: it opens /dev/stdin anew, and what cannot be opened twice (a socket) is an error.
+  if (command.flows === 'load') return ['conntrack', '-R', command.file];
+  return ['conntrack', '-L', '-o', command.flows === 'save' ? 'save' : 'extended'];
 }
 
 /** modprobe(8): `-C FILE` takes the place of every modprobe.d directory; dependencies come from modules.dep. */

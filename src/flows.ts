@@ -1,5 +1,11 @@
 /** Flows as conntrack saves them: lines, their marks, chunks of them, and what no line can say. Pure. */
 
+/**
+ * Where saved flows wait: in memory, readable for root alone, outliving ctfix and gone with a boot, which ends every
+ * flow anyway.
+ */
+export const FLOWS_DIR = '/run/ctfix-flows';
+
 /** Flows in the form that conntrack loads, one a line. */
 export type SavedFlows = {
   readonly lines: readonly string[];

@@ -1,17 +1,12 @@
 /** Carries the flows over an unload: saved, flushed and counted down before it, loaded again after it. */
 import { StepFailed } from '../errors.ts';
 import { parseModules } from '../facts/module.ts';
-import { chunksOf, halvesOf, joinFlows, linesIn } from '../flows.ts';
+import { chunksOf, FLOWS_DIR, halvesOf, joinFlows, linesIn } from '../flows.ts';
 import type { RunResult } from '../host/host.ts';
 import { recordOf } from './reload-rules.ts';
 import { complaint, lookUntil, type ReloadRun, type StepSeen } from './reload-run.ts';
 import { readCount } from './values.ts';
 
-/**
- * Where they wait: in memory, readable for root alone, outliving ctfix and gone with the boot, which ends every flow
- * anyway.
- */
-const DIR = '/run/ctfix-flows';
 /** Some 360 kB a file; the longest lines give less than the 1 MiB that can be read back. */
 const CHUNK_LINES = 2000;
 /** Saving takes 7 s for 100,000 flows on an emulated processor. */
@@ -22,6 +17,7 @@ const EXTRA_CALLS = 1000;
 /** The kernel frees flushed flows after a grace period, seconds on an emulated machine. */
 const DRAIN_LIMIT_MS = 20_000;
 const SHORT_SECONDS = 60;
+const PART = `${FLOWS_DIR}/part`;
 const NETLINK = 'nf_conntrack_netlink';
 
 /** Saves every flow. @throws StepFailed when the table cannot be read; HostError when there is no room for it */
@@ -37,14 +33,27 @@ export async function saveFlows(run: ReloadRun): Promise<StepSeen> {
   const { lines, marked, helped } = joinFlows(saved.stdout, listed.stdout);
   const files: string[] = [];
   for (const [at, text] of chunksOf(lines, CHUNK_LINES).entries()) {
-    const path = `${DIR}/${String(at + 1).padStart(6, '0')}`;
+    const path = `${FLOWS_DIR}/${String(at + 1).padStart(6, '0')}`;
     await run.host.replaceFile(path, { text, mode: 0o600 });
     files.push(path);
   }
+  await rehearse(run, files[0]);
   const short = lines.filter((line) => Number(/ -t (\d+)/.exec(line)?.[1] ?? 0) < SHORT_SECONDS).length;
   const without = helped > 0 ? `; ${helped} of them come back without their helper` : '';
   const saw = `${lines.length} flows are saved, ${marked} with a mark${without}`;
   return { saw, record: { ...record, flows: { files, count: lines.length, short, netlink } } };
+}
+
+/**
+ * Loads the first file beside the flows that are there, which changes none of them: a conntrack that cannot load what it
+ * has saved is found out while nothing has been stopped.
+ */
+async function rehearse(run: ReloadRun, file: string | undefined): Promise<void> {
+  if (file === undefined) return;
+  const text = (await run.host.readFile(file)) ?? '';
+  const load: Load = { run, calls: EXTRA_CALLS };
+  if ((await loadFile(load, file, text)) < linesIn(text)) return;
+  throw new StepFailed(`conntrack cannot load the flows that it has saved: ${load.why}`);
 }
 
 /** What conntrack printed may be the whole table: only what it complains of is told. */
@@ -82,11 +91,11 @@ export async function drainFlows(run: ReloadRun): Promise<string> {
 export async function restoreFlows(run: ReloadRun): Promise<string> {
   const { flows } = recordOf(run);
   if (flows === undefined) return 'no flow was saved';
-  const calls = { left: EXTRA_CALLS };
+  const load: Load = { run, calls: EXTRA_CALLS };
   let [done, lost, told] = [0, 0, 0];
   for (const file of flows.files) {
     const text = (await run.host.readFile(file)) ?? '';
-    lost += await loadChunk(run, text, calls);
+    if (text !== '') lost += await loadFile(load, file, text);
     done += linesIn(text);
     const tenth = Math.floor((10 * done) / flows.count);
     if (flows.files.length > 10 && tenth > told) run.progress(`${done} of ${flows.count} flows are loaded`);
@@ -96,27 +105,42 @@ export async function restoreFlows(run: ReloadRun): Promise<string> {
   await forgetFlows(run);
   if (!flows.netlink) await dropNetlink(run);
   const missing = lost + flows.count - done;
-  const gone = missing > 0 ? `; ${missing} could not be loaded` : '';
+  const why = load.why === undefined ? '' : ` (${load.why})`;
+  const gone = missing > 0 ? `; ${missing} could not be loaded${why}` : '';
   const fewer = there + flows.short < done - lost ? `, which is less than it should be` : '';
   return `${done - lost} of ${flows.count} flows are restored${gone}; the kernel counts ${there}${fewer}`;
 }
 
-/** conntrack throws a whole input away for one line that it cannot read: the halves are tried, and theirs. */
-async function loadChunk(run: ReloadRun, chunk: string, calls: { left: number }): Promise<number> {
-  if (chunk === '') return 0;
-  const loaded = await run.host.perform({ flows: 'load' }, { input: chunk, timeoutMs: LOAD_LIMIT_MS });
+/** `calls`: how many more may be made for halves; `why`: what conntrack said of the first line that it would not load. */
+type Load = { readonly run: ReloadRun; calls: number; why?: string };
+
+/**
+ * conntrack throws a whole file away for one line that it cannot read: the halves are tried, and theirs.
+ * @returns how many lines could not be loaded
+ */
+async function loadFile(load: Load, file: string, text: string): Promise<number> {
+  const { host } = load.run;
+  const loaded = await host.perform({ flows: 'load', file }, { timeoutMs: LOAD_LIMIT_MS });
   if (loaded.code === 0) return 0;
-  const halves = halvesOf(chunk);
-  if (halves === undefined || calls.left <= 0) return linesIn(chunk);
-  calls.left -= 2;
-  return (await loadChunk(run, halves[0], calls)) + (await loadChunk(run, halves[1], calls));
+  const halves = halvesOf(text);
+  if (halves === undefined || load.calls <= 0) {
+    load.why ??= words(loaded);
+    return linesIn(text);
+  }
+  load.calls -= 2;
+  let lost = 0;
+  for (const half of halves) {
+    await host.replaceFile(PART, { text: half, mode: 0o600 });
+    lost += await loadFile(load, PART, half);
+  }
+  return lost;
 }
 
 /** Takes away what was saved. */
 export async function forgetFlows({ host }: ReloadRun): Promise<void> {
-  const names = await host.readDir(DIR);
-  for (const name of names) await host.replaceFile(`${DIR}/${name}`, undefined);
-  if ((await host.stat(DIR)) !== undefined) await host.replaceFile(DIR, undefined);
+  const names = await host.readDir(FLOWS_DIR);
+  for (const name of names) await host.replaceFile(`${FLOWS_DIR}/${name}`, undefined);
+  if ((await host.stat(FLOWS_DIR)) !== undefined) await host.replaceFile(FLOWS_DIR, undefined);
 }
 
 /** Saving has loaded it; one more holder is left to nobody. Where it is in use already it stays. */

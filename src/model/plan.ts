@@ -19,8 +19,9 @@ export type HostCommand =
   | { readonly rules: RulesTool; readonly how: 'restore' | 'transaction'; readonly plain?: boolean }
   | { readonly ipset: 'restore' }
   | { readonly sysctl: 'apply-prefix' }
-  /** `save` and `list` only read, but load nf_conntrack_netlink; `load` takes saved flows from standard input */
-  | { readonly flows: 'flush' | 'save' | 'list' | 'load' }
+  /** `save` and `list` only read, but load nf_conntrack_netlink */
+  | { readonly flows: 'flush' | 'save' | 'list' }
+  | { readonly flows: 'load'; readonly file: string }
   | { readonly udev: 'reload' | 'settle' }
   /** runs a program as a service of its own and waits for it; `after` runs when it has ended, whatever ended it */
   | { readonly service: string; readonly run: Words; readonly after: Words }

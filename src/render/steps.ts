@@ -1,5 +1,6 @@
 /** What apply does, step by step, in words that a reader can check by hand. Pure. */
 import { argvOf } from '../command.ts';
+import { FLOWS_DIR } from '../flows.ts';
 import { GUARD } from '../guard.ts';
 import type { Action, HostCommand, ReloadStep } from '../model.ts';
 
@@ -78,6 +79,6 @@ function reloadLine(step: ReloadStep): Omit<StepLine, 'why'> {
     case 'drain-flows':
       return run({ flows: 'flush' });
     case 'restore-flows':
-      return run({ flows: 'load' });
+      return { verb: 'load', object: `every flow that was saved: conntrack -R, a file of ${FLOWS_DIR} at a time` };
   }
 }

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { ReloadRun } from '../../src/apply/reload.ts';
 import { drainFlows, restoreFlows, saveFlows } from '../../src/apply/reload-flows.ts';
 import { HostError } from '../../src/errors.ts';
+import { chunksOf } from '../../src/flows.ts';
 import type { Host, RunResult } from '../../src/host/host.ts';
 import type { HostCommand, RulesRecord } from '../../src/model.ts';
 import { memoryHost } from '../support/memory-host.ts';
@@ -28,19 +29,20 @@ function scene({ saved = '', bad, held = 0, conntrack }: Scene, record: RulesRec
   const memory = memoryHost({ '/proc/modules': 'nf_conntrack 1 0 - Live 0x0\nnf_conntrack_netlink 1 0 - Live 0x0\n' });
   const did: HostCommand[] = [];
   const loaded: string[] = [];
-  const perform = (command: HostCommand, input = ''): RunResult => {
+  const perform = (command: HostCommand): RunResult => {
     did.push(command);
     if (!('flows' in command)) return ok();
     if (conntrack !== undefined) return conntrack;
     if (command.flows === 'save') return ok(saved);
     if (command.flows === 'flush') memory.kernel.count = held;
     if (command.flows !== 'load') return ok();
+    const input = memory.files.get(command.file)?.text ?? '';
     if (bad !== undefined && input.includes(bad)) return { code: 2, stdout: '', stderr: 'unknown option' };
     loaded.push(...input.trimEnd().split('\n'));
     memory.kernel.count = new Set(loaded).size;
     return ok();
   };
-  const host: Host = { ...memory.host, perform: async (command, options) => perform(command, options?.input) };
+  const host: Host = { ...memory.host, perform: async (command) => perform(command) };
   let clock = 0;
   const run: ReloadRun = {
     host,
@@ -90,6 +92,11 @@ describe('a saved table', () => {
     await expect(saveFlows(scene(said).run)).rejects.toThrow(words);
   });
 
+  test('that conntrack cannot load again is found out while nothing has been stopped', async () => {
+    const words = 'conntrack cannot load the flows that it has saved: unknown option';
+    await expect(saveFlows(scene({ saved: table(9), bad: '-A' }).run)).rejects.toThrow(words);
+  });
+
   test('finds no room: nothing has been stopped yet, and that is said', async () => {
     const { run } = scene({ saved: table(9) });
     const full = async (path: string) => {
@@ -120,7 +127,7 @@ describe('restoreFlows', () => {
         const port = ((at - 1) % count) + 1;
         const { run, loaded } = await savedScene({ saved: table(count), bad: `--sport ${port} ` });
         const saw = await restoreFlows(run);
-        expect(saw).toContain(`${count - 1} of ${count} flows are restored; 1 could not be loaded`);
+        expect(saw).toContain(`${count - 1} of ${count} flows are restored; 1 could not be loaded (unknown option)`);
         expect(new Set(loaded).size).toBe(count - 1);
       }),
       { numRuns: 25 },
@@ -128,9 +135,14 @@ describe('restoreFlows', () => {
   });
 
   test('when nothing can be loaded it comes to an end', async () => {
-    const { run, did } = await savedScene({ saved: table(6000), bad: '-A' });
+    const { record } = await savedScene({ saved: table(6000) });
+    const { run, memory, did } = scene({ bad: '-A' }, record);
+    for (const [at, text] of chunksOf(table(6000).trimEnd().split('\n'), 2000).entries()) {
+      memory.files.set(record.flows?.files[at] ?? '', { text, mode: 0o600 });
+    }
     expect(await restoreFlows(run)).toMatch(/^0 of 6000 flows are restored; 6000 could not be loaded/);
     expect(did.length).toBeLessThan(1100);
+    expect(memory.files.has(`${DIR}/part`)).toBe(false);
   });
 
   test('a kernel that counts fewer than were loaded is told of', async () => {
