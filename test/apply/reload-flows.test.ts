@@ -123,7 +123,7 @@ describe('a saved table', () => {
 describe('restoreFlows', () => {
   test('one bad line costs that line, wherever it is', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 1, max: 2500 }), fc.integer({ min: 1, max: 2500 }), async (count, at) => {
+      fc.asyncProperty(fc.integer({ min: 2, max: 2500 }), fc.integer({ min: 1, max: 2500 }), async (count, at) => {
         const port = ((at - 1) % count) + 1;
         const { run, loaded } = await savedScene({ saved: table(count), bad: `--sport ${port} ` });
         const saw = await restoreFlows(run);
