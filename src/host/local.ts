@@ -14,6 +14,8 @@ import { writeKernelValue } from './value.ts';
 const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
 
 const LIMIT_MS = 30_000;
+/** Characters that a child may print: some 2,500,000 saved flows, below the longest string of V8 (2^29). */
+const MAX_OUTPUT = 500_000_000;
 /** How long a child has to end after SIGTERM, before SIGKILL, and once more before it is given up. */
 const GRACE_MS = 2_000;
 
@@ -53,6 +55,7 @@ async function runProgram(argv: Argv, options: RunOptions): Promise<RunResult> {
     detached: true,
     reject: false,
     stripFinalNewline: false,
+    maxBuffer: MAX_OUTPUT,
     timeout: limit,
     forceKillAfterDelay: GRACE_MS,
     ...(options.inherit === true && { stdout: 'inherit' as const, stderr: 'inherit' as const }),
