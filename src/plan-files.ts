@@ -6,8 +6,8 @@
 import { exclusions, type FileEdit, fileClashes, ownerClashes, settle, type Wanted, winners } from './conflicts.ts';
 import { assignment, lineOf, withKeys } from './drop-ins.ts';
 import { bucketsKeyIsWritable, eventComesAfterKeys, roundBuckets } from './kernel.ts';
-import { type Facts, known, type PlanOptions, type Refusal, type Sizing } from './model.ts';
-import { isActive, type Moment, nextLine } from './nextboot.ts';
+import { type Facts, known, type PlanOptions, type Refusal, type Sizing, type SysctlLine } from './model.ts';
+import { isActive, isAlias, type Moment, nextLine } from './nextboot.ts';
 import { BUCKETS_KEY, keyOf, MAX_KEY, OWN, placeOf } from './own.ts';
 import { type Files, modprobeFiles } from './plan-modprobe.ts';
 import { asItIs, isLess, presentOf } from './present.ts';
@@ -108,8 +108,10 @@ function timeout(facts: Facts, name: string, value: number): Wanted[] {
 function sysctlFiles(facts: Facts, keys: readonly Wanted[], templates: Templates, takeOver: boolean): Files {
   const before = facts.config.own[OWN.sysctl];
   const isOurs = ({ key }: Wanted) => before !== undefined && lineOf(before, key) !== undefined;
+  // The legacy spelling counts only where the key is there when the files are read: no hook applies it at a load.
+  const counts = (line: SysctlLine) => facts.module.state === 'builtin' || !isAlias(line);
   const right = (wanted: Wanted) =>
-    winners(facts, wanted.key).every((line) => line !== undefined && wanted.wants(line.value));
+    winners(facts, wanted.key).every((line) => line !== undefined && counts(line) && wanted.wants(line.value));
   const written = keys.filter((wanted) => isOurs(wanted) || !right(wanted));
   const files = keys.filter((wanted) => !right(wanted)).flatMap((wanted) => fileClashes(facts, wanted));
   const clashes = [...files, ...keys.flatMap((wanted) => ownerClashes(facts, wanted))];

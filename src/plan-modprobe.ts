@@ -16,25 +16,20 @@ export type Files = {
 /** What it takes that the next load gets `buckets`. */
 export function modprobeFiles(facts: Facts, buckets: number, templates: Templates, takeOver: boolean): Files {
   const cmdline = cmdlineRefusals(facts, buckets);
-  const broken = settle(
-    facts,
-    brokenLines(facts, buckets).filter(({ file }) => file !== OWN.modprobe),
-    takeOver,
-  );
+  const broken = brokenLines(facts, buckets).filter(({ file }) => file !== OWN.modprobe);
   const winner = facts.config.modprobe.findLast((line) => line.directive === 'options' && line.hashsize !== undefined);
   const right = winner?.hashsize !== undefined && roundBuckets(winner.hashsize, facts.machine) === buckets;
   const own = brokenOwn(facts, takeOver);
   if (right && winner !== undefined && own.lines.length === 0) {
     const unchanged = [{ item: 'module option hashsize', why: `${placeOf(winner)} asks for it already` }];
-    return { edits: broken.edits, refusals: [...cmdline, ...own.refusals, ...broken.refusals], unchanged };
+    const { edits, refusals } = settle(facts, broken, takeOver);
+    return { edits, refusals: [...cmdline, ...own.refusals, ...refusals], unchanged };
   }
-  const later = settle(facts, laterLine(facts, buckets), takeOver);
-  const ours = later.edits.length > 0 ? [] : ownEdit(facts, buckets, templates, own.lines);
-  return {
-    edits: [...broken.edits, ...later.edits, ...ours],
-    refusals: [...cmdline, ...own.refusals, ...broken.refusals, ...later.refusals],
-    unchanged: [],
-  };
+  const later = laterLine(facts, buckets);
+  // Together: one line can be broken and win, and a file is written once.
+  const { edits, refusals } = settle(facts, [...broken, ...later], takeOver);
+  const ours = takeOver && later.length > 0 ? [] : ownEdit(facts, buckets, templates, own.lines);
+  return { edits: [...edits, ...ours], refusals: [...cmdline, ...own.refusals, ...refusals], unchanged: [] };
 }
 
 function ownEdit(facts: Facts, buckets: number, templates: Templates, broken: readonly number[]): FileEdit[] {

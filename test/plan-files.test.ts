@@ -10,6 +10,7 @@ const OWN = '/etc/modprobe.d/nf_conntrack.conf';
 const SYSCTL = '/etc/sysctl.d/90-ctfix-conntrack.conf';
 const UDEV = '/etc/udev/rules.d/90-ctfix-conntrack.rules';
 const INSTALL = '/etc/modprobe.d/90-ctfix-install.conf';
+const udevRule = templates.udev.replace('{{sysctl}}', '/lib/systemd/systemd-sysctl');
 
 /** Paths and values in their order. */
 const steps = ({ actions }: Plan) =>
@@ -116,6 +117,16 @@ describe('files', () => {
     const before = '# kept\nnet.netfilter.nf_conntrack_udp_timeout = 20\nnet.netfilter.nf_conntrack_max = 65536\n';
     const plan = planOf({ ...full, files: { [SYSCTL]: before } });
     expect(textIn(plan, SYSCTL)).toBe(before.replace('65536', '131072'));
+  });
+
+  test.each([
+    ['a hook that is there applies net.netfilter only', { '/etc/udev/rules.d/50.rules': udevRule }],
+    ['so does the hook that is made', {}],
+  ])('the legacy key does not hold max at a load: %s', (_, files) => {
+    const legacy = { '/etc/sysctl.d/99-admin.conf': 'net.nf_conntrack_max = 131072\n' };
+    const plan = planOf({ ...full, files: { ...legacy, ...files } });
+    expect(textIn(plan, SYSCTL)).toContain('\nnet.netfilter.nf_conntrack_max = 131072\n');
+    expect(plan.refusals).toEqual([]);
   });
 
   test('timeouts alone touch neither max nor the option', () => {
@@ -242,6 +253,13 @@ describe('broken lines of modprobe.d', () => {
     const plan = planOf({ ...full, files: { [OWN]: before } }, { takeOver: true });
     expect(plan.refusals).toEqual([]);
     expect(textIn(plan, OWN)).toBe(after);
+  });
+
+  test('a line that wins and is broken is repaired once', () => {
+    const files = { '/etc/modprobe.d/zz.conf': 'options nf_conntrack hashsize=0\n' };
+    const plan = planOf({ ...full, files }, { takeOver: true });
+    expect(steps(plan).filter((step) => step.includes('modprobe.d'))).toEqual(['write /etc/modprobe.d/zz.conf']);
+    expect(textIn(plan, '/etc/modprobe.d/zz.conf')).toBe('options nf_conntrack hashsize=131072\n');
   });
 
   test('in a file of somebody else, too', () => {
