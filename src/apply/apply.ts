@@ -19,7 +19,7 @@ import { preflight } from './preflight.ts';
 import { proveModprobe } from './prove.ts';
 import { append, revert } from './revert.ts';
 import { sentenceOf } from './sentence.ts';
-import { isOpen, rebuildState, recordsIn } from './state.ts';
+import { isOpen, promiseOf, rebuildState, recordsIn } from './state.ts';
 import { openStateDir } from './statedir.ts';
 import { liveValues, readValue, uptimeOf } from './values.ts';
 import { checkTargets } from './verify.ts';
@@ -172,7 +172,7 @@ async function callForConfirm(id: string, { host, confirmWithin }: ApplyDeps): P
 /** The facts once more, against what was promised. @throws StepFailed naming every promise that does not hold */
 async function proveAll(plan: Plan, deps: ApplyDeps): Promise<{ facts: Facts; lines: OutcomeLine[] }> {
   const { facts } = await deps.survey();
-  const { findings, notes } = checkTargets(facts, plan.sizing.targets, plan.strategy.taken);
+  const { findings, notes } = checkTargets(facts, promiseOf(plan, known(facts.machine.bootId) ?? ''));
   if (findings.length > 0) throw new StepFailed(findings.map(({ text }) => text).join('; '));
   return { facts, lines: notes.map((text) => ({ kind: 'done', text })) };
 }

@@ -1,9 +1,11 @@
 /** state.json: what plan, verify and history need without root. Rebuilt from the journals; root never believes it. */
 import { posix } from 'node:path';
-import type { ChangeRecord, JournalLine, State } from '../model.ts';
-import { isKnown, known } from '../model.ts';
+import { type ChangeRecord, isKnown, type JournalLine, known, type Plan, type State } from '../model.ts';
 import { journalIds, readJournal } from './journal.ts';
 import { writeRecord } from './statedir.ts';
+
+/** The part of a record that verify holds a host against. */
+export type Promised = Pick<ChangeRecord, 'targets' | 'strategy' | 'options' | 'before' | 'bootId'>;
 
 /** A change as its journal tells it; undefined for a journal without a first line (nothing was done then). Pure. */
 export function recordOf(lines: readonly JournalLine[]): ChangeRecord | undefined {
@@ -17,18 +19,23 @@ export function recordOf(lines: readonly JournalLine[]): ChangeRecord | undefine
   return {
     id: begin.id,
     at: begin.at,
-    bootId,
     uptime: applied?.uptime ?? begin.uptime,
     outcome: last?.outcome ?? 'unfinished',
-    options: plan.options,
-    strategy: plan.strategy.taken,
-    targets: plan.sizing.targets,
-    before: {
-      ...(isKnown(plan.sizing.present.max) && { max: plan.sizing.present.max }),
-      ...(isKnown(plan.sizing.present.buckets) && { buckets: plan.sizing.present.buckets }),
-    },
+    ...promiseOf(plan, bootId),
     ...(applied?.counters !== undefined && { counters: applied.counters }),
     ...pendingOf(lines, bootId),
+  };
+}
+
+/** What a change promises, and what it was made from. Pure. @param bootId of the boot in which it is made */
+export function promiseOf({ options, strategy, sizing }: Plan, bootId: string): Promised {
+  const { max, buckets } = sizing.present;
+  return {
+    bootId,
+    options,
+    strategy: strategy.taken,
+    targets: sizing.targets,
+    before: { ...(isKnown(max) && { max }), ...(isKnown(buckets) && { buckets }) },
   };
 }
 

@@ -2,10 +2,12 @@
 import { gather } from '../facts/gather.ts';
 import type { ReadHost } from '../host/host.ts';
 import { resizeIsSafe } from '../kernel.ts';
-import { type Facts, isKnown, type Strategy, type Targets } from '../model.ts';
+import { type Facts, isKnown, known, type Targets } from '../model.ts';
 import { nextBoot, nextLine } from '../nextboot.ts';
 import { BUCKETS_KEY, keyOf, MAX_KEY, pathOf } from '../own.ts';
+import { isLess } from '../present.ts';
 import type { Finding, VerifyReport } from './outcome.ts';
+import type { Promised } from './state.ts';
 import { isValue } from './values.ts';
 
 /** One promise against what was seen, or the reason why nothing could be seen. */
@@ -24,13 +26,13 @@ export async function verify(host: ReadHost, deps: { sleep(ms: number): Promise<
   const facts = await gather(host, deps);
   const change = facts.lastChange;
   if (change === undefined) return { exit: 'ok', findings: [], notes: [] };
-  const checked = checkTargets(facts, change.targets, change.strategy);
+  const checked = checkTargets(facts, change);
   return { exit: checked.findings.length === 0 ? 'ok' : 'pending', change, ...checked };
 }
 
 /** Every promise against the live value and against what the next boot gives. Pure. */
-export function checkTargets(facts: Facts, targets: Targets, strategy: Strategy): Checked {
-  const checks = [...liveChecks(facts, targets, strategy), ...bootChecks(facts, targets)];
+export function checkTargets(facts: Facts, promised: Promised): Checked {
+  const checks = [...liveChecks(facts, promised), ...bootChecks(facts, promised)];
   return {
     findings: checks.flatMap((check) => finding(check)),
     notes: checks.flatMap((check) => ('unknown' in check ? [`${check.item}: ${check.unknown}`] : holding(check))),
@@ -43,8 +45,9 @@ function promises(targets: Targets): readonly { readonly key: string; readonly w
   return [max, { key: BUCKETS_KEY, wanted: String(targets.buckets) }, ...values];
 }
 
-function liveChecks(facts: Facts, targets: Targets, strategy: Strategy): Check[] {
+function liveChecks(facts: Facts, promised: Promised): Check[] {
   const { module, table } = facts;
+  const { targets, strategy } = promised;
   const when = 'now';
   return promises(targets).map(({ key, wanted }): Check => {
     const base = { item: key, when, wanted } as const;
@@ -54,8 +57,19 @@ function liveChecks(facts: Facts, targets: Targets, strategy: Strategy): Check[]
       return { ...base, unknown: 'a live resize is not safe on this kernel; the next load of the module sets it' };
     }
     const seen = key === MAX_KEY ? table.max : key === BUCKETS_KEY ? table.buckets : liveValueOf(facts, key);
-    return isKnown(seen) ? { ...base, saw: seen === undefined ? undefined : String(seen) } : { ...base, ...seen };
+    if (!isKnown(seen)) return { ...base, ...seen };
+    const saw = seen === undefined ? undefined : String(seen);
+    if (waits(facts, promised) && !isValue(pathOf(key), wanted, saw)) {
+      return { ...base, unknown: `only files were written; the next load of the module sets ${wanted}` };
+    }
+    return { ...base, saw };
   });
+}
+
+/** Files alone change nothing in a module that was loaded when they were written: its values come with the next load. */
+function waits({ machine }: Facts, { strategy, before, bootId }: Promised): boolean {
+  const loaded = before.max !== undefined || before.buckets !== undefined;
+  return strategy === 'persist' && loaded && known(machine.bootId) === bootId;
 }
 
 function liveValueOf(facts: Facts, key: string) {
@@ -63,15 +77,27 @@ function liveValueOf(facts: Facts, key: string) {
   return facts.table.values[key.slice(keyOf('').length)];
 }
 
-function bootChecks(facts: Facts, targets: Targets): Check[] {
+function bootChecks(facts: Facts, promised: Promised): Check[] {
   const { boot } = nextBoot(facts);
-  return promises(targets).map(({ key, wanted }): Check => {
+  const kept = keptTable(promised);
+  return promises(promised.targets).map(({ key, wanted }): Check => {
     const base = { item: key, when: 'next-boot', wanted } as const;
+    const isSize = key === MAX_KEY || key === BUCKETS_KEY;
     const held = key === MAX_KEY ? boot.max : key === BUCKETS_KEY ? boot.buckets : nextLine(facts, key, 'boot');
+    if (isSize && kept && held !== undefined && isLess(Number(wanted), held.value)) {
+      return { ...base, unknown: `will be ${held.value} after the next boot, which is more than now: ${held.why}` };
+    }
     if (held !== undefined) return { ...base, saw: String(held.value), why: held.why };
-    if (key !== MAX_KEY && key !== BUCKETS_KEY) return { ...base, saw: undefined, why: 'no file sets it' };
+    if (!isSize) return { ...base, saw: undefined, why: 'no file sets it' };
     return { ...base, unknown: 'nothing tells what the next boot will give' };
   });
+}
+
+/** The table was left as it was, by a change of timeouts alone: what makes it larger breaks no promise. */
+function keptTable({ targets, options, before }: Promised): boolean {
+  const asked = options.max !== undefined || options.hashsize !== undefined;
+  const timeouts = Object.keys(targets.values).length > 0;
+  return timeouts && !asked && targets.max === before.max && targets.buckets === before.buckets;
 }
 
 function finding(check: Check): Finding[] {

@@ -49,6 +49,19 @@ const cases: [string, PlanOptions, Record<string, string>, Partial<Kernel>][] = 
   ['a table asked for', { max: 300000 }, {}, {}],
   ['a foreign drop-in with other options', { max: 300000 }, { '/etc/modprobe.d/nf_conntrack.conf': FOREIGN }, {}],
   ['a timeout', { max: 300000, timeouts: { tcp_established: 86400 } }, {}, {}],
+  ['files alone, beside a loaded module', { max: 300000, strategy: 'persist' }, {}, {}],
+  [
+    'a timeout alone, where a file brings a larger table with the next boot',
+    { timeouts: { tcp_established: 86400 } },
+    { '/etc/modprobe.d/zz.conf': 'options nf_conntrack hashsize=131072\n' },
+    {},
+  ],
+  [
+    'the wanted max under its legacy key, which no hook applies',
+    { max: 300000 },
+    { '/etc/sysctl.d/99-admin.conf': 'net.nf_conntrack_max = 300000\n' },
+    {},
+  ],
   ['a smaller table', { max: 32768, hashsize: 32768, allowShrink: true }, {}, {}],
   [
     'a later line that wins, taken over',
