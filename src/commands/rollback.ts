@@ -20,7 +20,7 @@ export function registerRollback(program: Command, deps: Deps, finish: Finish): 
   outputFlag(command, ['text', 'json']);
   examples(command, [
     ['sudo ctfix rollback', 'take back the last change'],
-    ['sudo ctfix rollback 20261124T053310Z-1', 'take back this one'],
+    ['sudo ctfix rollback 20261124-054512-1a2b', 'take back this one'],
   ]);
   runs<Flags>(command, finish, (flags, id) => runRollback(flags, id, deps));
 }
