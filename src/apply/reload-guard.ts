@@ -54,9 +54,9 @@ export async function lowerGuard(run: ReloadRun): Promise<string> {
     { rules: 'nft', how: 'transaction' },
     { input: GUARD_GONE, timeoutMs: LIMIT_MS },
   );
-  if ((await guardNow(run)) !== undefined) throw new StepFailed(`the guard cannot be taken away: ${complaint(ended)}`);
   const since = run.record?.guard?.since;
   const time = since === undefined ? '' : ` after ${seconds(run.now() - since)}`;
+  if ((await guardNow(run)) !== undefined) throw new StepFailed(`the guard cannot be taken away: ${complaint(ended)}`);
   return `the guard is gone${time}; it kept ${seen.keptOut} packets out and held ${seen.heldBack} back`;
 }
 
