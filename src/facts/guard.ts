@@ -32,8 +32,17 @@ async function nftState(host: ReadHost): Promise<GuardFacts['nft']> {
   return (await host.run(['modprobe', '--show-depends', 'nf_tables'])).code === 0 ? 'there' : 'no-kernel';
 }
 
-/** An empty file is loaded without a word and without a look at the kernel; before 1.4.7 `-R` is no option. */
+const CONNTRACK = ['/usr/sbin/conntrack', '/sbin/conntrack', '/usr/bin/conntrack'];
+
+/**
+ * An empty file is loaded without a word; before 1.4.7 `-R` is no option. Whatever conntrack is asked, it opens a socket
+ * for which the kernel loads nfnetlink: without nf_conntrack there is no flow to carry, and it is not asked.
+ */
 async function conntrackState(host: ReadHost): Promise<GuardFacts['conntrack']> {
+  if ((await host.stat('/sys/module/nf_conntrack')) === undefined) {
+    const places = await Promise.all(CONNTRACK.map((path) => host.stat(path)));
+    return places.some((place) => place !== undefined) ? 'loads' : 'no-program';
+  }
   const { code } = await host.run(['conntrack', '-R', '/dev/null']);
   return code === 127 ? 'no-program' : code === 0 ? 'loads' : 'too-old';
 }

@@ -4,6 +4,7 @@ import { type Looks, lookedAt, processAt, together } from '../support/looked-at.
 
 const gathered = (...looks: Looks[]) => gatherGuard(lookedAt(together(...looks)));
 const NFT = { run: { 'nft --version': 'nftables v1.0.6 (Lester Gooch #5)\n' } };
+const LOADED = { files: { '/sys/module/nf_conntrack/initstate': 'live\n' } };
 
 describe('gatherGuard', () => {
   test.each<[string, Looks[], string]>([
@@ -17,7 +18,13 @@ describe('gatherGuard', () => {
     ['no program', {}, 'no-program'],
     ['1.4.6, which knows no -R', { run: { conntrack: 2 } }, 'too-old'],
     ['1.4.7', { run: { 'conntrack -R /dev/null': '' } }, 'loads'],
-  ])('conntrack: %s', async (_, looks, state) => expect((await gathered(looks)).conntrack).toBe(state));
+  ])('conntrack: %s', async (_, looks, state) => expect((await gathered(LOADED, looks)).conntrack).toBe(state));
+
+  test('conntrack makes the kernel load nfnetlink: without nf_conntrack it is not run', async () => {
+    const old = { run: { conntrack: 2 } };
+    expect((await gathered(old)).conntrack).toBe('no-program');
+    expect((await gathered(old, { files: { '/usr/sbin/conntrack': '' } })).conntrack).toBe('loads');
+  });
 
   test('heartbeats of root in this namespace, by their executable', async () => {
     const found = await gathered(
