@@ -11,7 +11,7 @@ import { whyNotNow } from './program.ts';
 import { isOpen, rebuildState, recordsIn } from './state.ts';
 
 /** True for a change that takes the firewall down: it is never begun without the net. */
-export function isReload(plan: Plan): boolean {
+function isReload(plan: Plan): boolean {
   return plan.actions.some((action) => action.do === 'reload');
 }
 
