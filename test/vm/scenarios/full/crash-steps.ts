@@ -1,0 +1,58 @@
+// What every crash scenario shares: the host before, and that it is the same again, or as planned, whoever looks.
+import { expect } from 'vitest';
+import { kill9, type Moment, type Point, stepsOf, stopAt } from '../../lab/crash.ts';
+import type { Vm } from '../../machine.ts';
+import { expectNoLeftovers, listing, says } from '../hands.ts';
+
+/** Files and values of the host, as foreign tools see them. */
+export async function picture(vm: Vm): Promise<string> {
+  const values = await vm.sh(`sysctl -a -r nf_conntrack 2>/dev/null | grep -v nf_conntrack_count || true`);
+  const modules = await vm.sh(`grep -c ^nf_conntrack /proc/modules || true`);
+  return [await listing(vm, '/etc'), values, modules].join('\n');
+}
+
+/** Every step with every moment that it has; a step whose effect nothing tells has no `after`. */
+export function pointsOf(steps: readonly string[]): Point[] {
+  const moments = (step: string): Moment[] =>
+    /^(write-file|set-value|load |unload |stop |start )/.test(step)
+      ? ['before', 'after', 'ticked']
+      : ['before', 'ticked'];
+  const inner = steps.flatMap((step, seq) => moments(step).map((moment) => ({ seq, moment })));
+  return [{ seq: -1, moment: 'begin' }, ...inner, { seq: -1, moment: 'end' }];
+}
+
+/** Stops at the point, again from the beginning where it was missed; gives what the step is. */
+export async function reach(
+  vm: Vm,
+  point: Point,
+  args: string,
+  word?: string,
+): Promise<Awaited<ReturnType<typeof stopAt>>> {
+  for (let attempt = 1; ; attempt++) {
+    const stopped = await stopAt(vm, point, args, word);
+    if (stopped.reached || attempt === 8) {
+      expect(stopped, `${point.moment} ${point.seq}`).toMatchObject({ reached: true });
+      return stopped;
+    }
+    await kill9(vm, stopped);
+    await says(vm, 'rollback', 0);
+  }
+}
+
+/** The words for a point: `2 after write-file /etc/…`. */
+export function named({ seq, moment }: Point, steps: readonly string[]): string {
+  return seq < 0 ? moment : `${moment} ${seq + 1} ${steps[seq]}`;
+}
+
+/** No lock, no unit, no timer, no half-written file, no guard. */
+export async function expectClean(vm: Vm): Promise<void> {
+  await expectNoLeftovers(vm);
+  expect(
+    await vm.sh(
+      'find /etc/systemd /run/systemd/system /run/systemd/transient -name "ctfix-*" ! -name "ctfix-test*" 2>/dev/null || true',
+    ),
+  ).toBe('');
+  expect(await vm.sh(`nft list tables 2>/dev/null | grep -i ctfix || true`)).toBe('');
+}
+
+export { stepsOf };
