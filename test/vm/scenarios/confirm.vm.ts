@@ -48,7 +48,7 @@ test('over ssh and sudo: the shell, sshd and ctfix are killed', () =>
     const session = await vm.spawn(`${PEER} -tt admin@${HOST4} 'sudo ctfix ${APPLY} --confirm-within 20s; sleep 600'`);
     await vm.waitFor(`ctfix history 2>/dev/null | grep -q 'waits to be confirmed'`, 'it waits', 300_000);
     expect((await table(vm)).max).toBe(131_072);
-    await vm.sh(`pkill -9 -u admin; systemctl kill -s KILL ssh; pkill -9 sshd; pkill -9 -x ctfix; true`);
+    await vm.sh(`pkill -9 -u admin; systemctl kill -s KILL ssh; pkill -9 sshd; pkill -9 -f '(^|/)[c]tfix '; true`);
     await session.stop();
     await expectBack(vm, before);
     await vm.sh('systemctl restart ssh');
@@ -73,7 +73,7 @@ test('ctfix is killed in the middle, and the clock is stepped', () =>
       'begun',
       300_000,
     );
-    await vm.sh('pkill -9 -x ctfix; date -s "2 hours ago"');
+    await vm.sh(`pkill -9 -f '(^|/)[c]tfix '; date -s '2 hours ago'`);
     await job.stop();
     await expectBack(vm, before);
     await evidence(vm, 'confirm, ctfix killed, clock set back two hours', ['back, as before'], 'ufw');

@@ -6,7 +6,7 @@ import { evidence } from '../lab/evidence.ts';
 import { active, expectRuleset, ruleset } from '../lab/firewalls.ts';
 import { canLogIn, openSession, peerUp } from '../lab/peer.ts';
 import { withVm } from '../machine.ts';
-import { expectClean, named, picture, pointsOf, reach, stepsOf } from './full/crash-steps.ts';
+import { expectClean, named, picture, pointsOf, reach, recovered, stepsOf } from './full/crash-steps.ts';
 import { says } from './hands.ts';
 
 const LIVE = '--max 131072';
@@ -42,7 +42,7 @@ test('reload, under ufw: killed when nf_conntrack is gone; its recovery brings e
     if (point === undefined) throw new Error(`no unload in ${steps.join(', ')}`);
     const stopped = await reach(vm, point, `apply --yes ${RELOAD}`, 'perform');
     await kill9(vm, stopped);
-    await vm.waitFor(`! pgrep -x ctfix`, 'the recovery has ended', 300_000);
+    await recovered(vm, 300_000);
     expect(await picture(vm)).toBe(before);
     expect(await active(vm, 'ufw')).toBe(true);
     await expectRuleset(vm, rules);

@@ -6,7 +6,7 @@ import { active, expectRuleset, ruleset } from '../../lab/firewalls.ts';
 import { canLogIn, peerUp } from '../../lab/peer.ts';
 import { type Vm, withVm } from '../../machine.ts';
 import { says } from '../hands.ts';
-import { expectClean, named, picture, pointsOf, reach, stepsOf } from './crash-steps.ts';
+import { expectClean, named, picture, pointsOf, reach, recovered, stepsOf } from './crash-steps.ts';
 
 const ARGS = '--strategy reload --max 131072';
 const HOUR = 3_600_000;
@@ -32,7 +32,7 @@ test('reload, under ufw: killed at every step', { timeout: HOUR }, () =>
     for (const point of points) {
       const where = named(point, steps);
       await kill9(vm, await reach(vm, point, `apply --yes ${ARGS}`, 'perform'));
-      await vm.waitFor('! pgrep -x ctfix', 'the recovery has ended', 600_000);
+      await recovered(vm, 600_000);
       await expectAsBefore(vm, before, rules, where);
     }
     const lines = [`${points.length} points: ${points.map((point) => named(point, steps)).join(' · ')}`];

@@ -44,6 +44,11 @@ export function named({ seq, moment }: Point, steps: readonly string[]): string 
   return seq < 0 ? moment : `${moment} ${seq + 1} ${steps[seq]}`;
 }
 
+/** Waits until no ctfix is at work any more: the recovery of a killed one has ended. */
+export async function recovered(vm: Vm, limitMs = 300_000): Promise<void> {
+  await vm.waitFor(`! pgrep -f '(^|/)[c]tfix (apply|perform|recover)'`, 'the recovery has ended', limitMs);
+}
+
 /** No lock, no unit, no timer, no half-written file, no guard. */
 export async function expectClean(vm: Vm): Promise<void> {
   await expectNoLeftovers(vm);
