@@ -6,7 +6,7 @@ import { active, expectRuleset, ruleset } from '../lab/firewalls.ts';
 import { holdInQueue, listen, otherNamespace } from '../lab/listener.ts';
 import { canLogIn, tryConnections } from '../lab/peer.ts';
 import { type Vm, withVm } from '../machine.ts';
-import { APPLY, expectAsBefore, expectReloaded, look, says, setOthers } from './reload-hands.ts';
+import { APPLY, expectAsBefore, expectReloaded, look, says, setOthers, WANTED } from './reload-hands.ts';
 
 const HOLDERS: [string, (vm: Vm) => Promise<unknown>, RegExp][] = [
   ['a namespace with an nft ct rule', (vm) => otherNamespace(vm, 'nft'), /network namespace tenant.* nft_ct/],
@@ -63,6 +63,8 @@ test('conntrack -E listens: named in the plan, and hears events after the reload
     const [before, rules] = [await look(vm, 'ufw'), await ruleset(vm)];
     await tryConnections(vm, 5);
     await expect.poll(() => listener.events(), { timeout: 30_000 }).toBeGreaterThan(5);
+    const plan = `ctfix plan -o json --strategy reload --max ${WANTED.max} --hashsize ${WANTED.buckets}`;
+    expect(await says(vm, plan, 0)).toMatch(/conntrack \(\d+\) listens to conntrack events and hears on afterwards/);
     await says(vm, APPLY, 0);
     const heard = await listener.events();
     await tryConnections(vm, 5);
