@@ -12,7 +12,7 @@ const ARGS = '--max 131072 --timeout tcp_established=86400';
 test.each([
   ['live', 'modprobe nf_conntrack'],
   ['persist', 'true'],
-])('%s: killed at every step', (strategy, prepare) =>
+])('%s: killed at every step', { timeout: 3_600_000 }, (strategy, prepare) =>
   withVm({ kernel: '6.1' }, async (vm) => {
     await vm.sh(prepare);
     const before = await picture(vm);

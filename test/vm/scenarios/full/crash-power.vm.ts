@@ -9,7 +9,7 @@ import { expectClean, named, picture, pointsOf, reach, stepsOf } from './crash-s
 
 const ARGS = '--max 131072 --timeout tcp_established=86400';
 
-test('live, under ufw: a power cut at every other step', () =>
+test('live, under ufw: a power cut at every other step', { timeout: 3_600_000 }, () =>
   withVm({ kernel: '6.1', firewall: 'ufw' }, async (vm) => {
     await vm.sh('sync');
     await vm.reboot('reset');
@@ -38,4 +38,5 @@ test('live, under ufw: a power cut at every other step', () =>
       ],
       'ufw',
     );
-  }));
+  }),
+);
