@@ -1,7 +1,7 @@
 /** Whether a host has what a change promised: now, and after the next boot. */
 import { gather } from '../facts/gather.ts';
 import type { ReadHost } from '../host/host.ts';
-import { resizeIsSafe } from '../kernel.ts';
+import { bucketsKeyIsWritable, resizeIsSafe } from '../kernel.ts';
 import { type Facts, isKnown, known, type Targets } from '../model.ts';
 import { nextBoot, nextLine } from '../nextboot.ts';
 import { BUCKETS_KEY, keyOf, MAX_KEY, pathOf } from '../own.ts';
@@ -87,17 +87,30 @@ function bootChecks(facts: Facts, promised: Promised): Check[] {
     if (isSize && kept && held !== undefined && isLess(Number(wanted), held.value)) {
       return { ...base, unknown: `will be ${held.value} after the next boot, which is more than now: ${held.why}` };
     }
+    if (key === BUCKETS_KEY && !canBeHeld(facts) && held?.value !== Number(wanted)) {
+      return {
+        ...base,
+        unknown:
+          'no file can hold them: before 4.8 a module that is built in takes them from nf_conntrack.hashsize= on the kernel command line alone',
+      };
+    }
     if (held !== undefined) return { ...base, saw: String(held.value), why: held.why };
     if (!isSize) return { ...base, saw: undefined, why: 'no file sets it' };
     return { ...base, unknown: 'nothing tells what the next boot will give' };
   });
 }
 
+/** Whether a file can set the buckets at a boot: by the module's option, or by the key. */
+function canBeHeld({ module, machine }: Facts): boolean {
+  return module.state !== 'builtin' || bucketsKeyIsWritable(machine.kernel);
+}
+
 /** The table was left as it was, by a change of timeouts alone: what makes it larger breaks no promise. */
 function keptTable({ targets, options, before }: Promised): boolean {
   const asked = options.max !== undefined || options.hashsize !== undefined;
-  const timeouts = Object.keys(targets.values).length > 0;
-  return timeouts && !asked && targets.max === before.max && targets.buckets === before.buckets;
+  if (asked || Object.keys(targets.values).length === 0) return false;
+  const { max = targets.max, buckets = targets.buckets } = before;
+  return targets.max === max && targets.buckets === buckets;
 }
 
 function finding(check: Check): Finding[] {
