@@ -58,9 +58,14 @@ export function recordsIn(stateDir: string): readonly ChangeRecord[] {
     .filter((record) => record !== undefined);
 }
 
-/** Writes state.json anew from the journals. @throws CtfixError as readJournal; the error of node:fs */
+/** Changes that state.json tells of: some 1.5 kB each, and a file of more than 1 MiB is not read. */
+const KEPT = 200;
+
+/** Writes state.json anew from the journals: the latest changes, and every open one. @throws CtfixError as readJournal; the error of node:fs */
 export function rebuildState(stateDir: string): void {
-  const state: State = { schema: 'ctfix.state/v1', changes: recordsIn(stateDir) };
+  const all = recordsIn(stateDir);
+  const changes = all.filter((change, at) => at >= all.length - KEPT || isOpen(change));
+  const state: State = { schema: 'ctfix.state/v1', changes };
   writeRecord(statePath(stateDir), `${JSON.stringify(state, undefined, 2)}\n`, 0o644);
 }
 

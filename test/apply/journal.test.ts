@@ -149,6 +149,19 @@ describe('state.json', () => {
     expect(statSync(join(dir, 'state.json')).mode & 0o777).toBe(0o644);
   });
 
+  test('stays small enough to be read: the latest 200 changes, and every one that is open', () => {
+    const dir = opened();
+    const ids = Array.from({ length: 203 }, (_, at) => `20261124-054512-${(4096 + at).toString(16)}`);
+    for (const [at, id] of ids.entries()) {
+      const lines = at === 1 ? [{ ...BEGIN, id }] : [{ ...BEGIN, id }, ...LINES];
+      const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+      writeFileSync(join(dir, 'journal', `${id}.jsonl`), text, { mode: 0o600 });
+    }
+    rebuildState(dir);
+    const { changes } = JSON.parse(readFileSync(join(dir, 'state.json'), 'utf8'));
+    expect(changes.map(({ id }: { id: string }) => id)).toEqual([ids[1], ...ids.slice(3)]);
+  });
+
   test('an unfinished change is one, a journal without its first line is none', () => {
     expect(recordOf([BEGIN])?.outcome).toBe('unfinished');
     expect(recordOf([])).toBeUndefined();
