@@ -11,7 +11,7 @@ import {
   STRATEGIES,
 } from '../options.ts';
 
-/** The flags that say what the table should be; plan, apply and verify have them in common. */
+/** The flags that say what the table should be; plan and apply have them in common. */
 export function sizingFlags(command: Command): Command {
   return command
     .addOption(new Option('--max <n>', 'plan exactly this many flows (nf_conntrack_max)').argParser(parseMax))

@@ -103,7 +103,7 @@ function noCommand(words: readonly string[]): CtfixError {
 /** Commander's sentence as one of ours, with the help that fits. */
 function usageError(message: string, words: readonly string[]): CtfixError {
   const [first = '', ...more] = message.replace(/^error: /, '').split('\n');
-  const named = words.find((word) => /^[a-z]+$/.test(word));
+  const named = first.startsWith('unknown command') ? undefined : words.find((word) => /^[a-z]+$/.test(word));
   const help = named === undefined ? 'ctfix --help' : `ctfix ${named} --help`;
   const suggestion = more.join(' ').replace(/^\((.*)\)$/, '$1 ');
   return new CtfixError('usage', first, { hint: `${suggestion}${help} shows what is allowed` });

@@ -79,7 +79,7 @@ describe('used wrongly', () => {
     [[], /a command is missing/, /ctfix plan/],
     [['--verbose'], /a command is missing/, /ctfix plan/],
     [['help', 'nosuch'], /there is no command nosuch/, /ctfix --help/],
-    [['paln'], /unknown command 'paln'/, /Did you mean plan\?/],
+    [['paln'], /unknown command 'paln'/, /Did you mean plan\? ctfix --help/],
     [['plan', '--maxx', '5'], /unknown option '--maxx'/, /Did you mean --max\? ctfix plan --help/],
     [['plan', 'saved.json'], /too many arguments/, /ctfix plan --help/],
     [['plan', '--max'], /argument missing/, /ctfix plan --help/],
