@@ -1,0 +1,46 @@
+// How the guard scenarios measure: what gets in during the bare recipe and during a reload, in one machine.
+import { expect } from 'vitest';
+import type { Kernel } from '../image.ts';
+import { evidence } from '../lab/evidence.ts';
+import { bareRecipe, type Exposure, exposedDuring, type LetIn } from '../lab/exposure.ts';
+import { expectRuleset, type Kind, ruleset } from '../lab/firewalls.ts';
+import { canLogIn, openSession } from '../lab/peer.ts';
+import { type Vm, withVm } from '../machine.ts';
+import { APPLY, says } from './reload-hands.ts';
+
+const NONE: LetIn = { tcp4: 0, tcp6: 0, udp4: 0, udp6: 0 };
+/** As nft lists it. */
+export const GUARD = 'nft list table inet ctfix_guard';
+
+/** The bare recipe lets many in, the reload lets nobody in, and leaves rules, session and login as they were. */
+export async function exposure(kind: Kind, kernel: Kernel = '6.1'): Promise<void> {
+  await withVm({ kernel, firewall: kind }, async (vm) => {
+    const rules = await ruleset(vm);
+    const bare = await exposedDuring(vm, () => bareRecipe(vm, kind));
+    expect(Math.min(...Object.values(bare.letIn))).toBeGreaterThan(20);
+    await expectRuleset(vm, rules);
+    const session = await openSession(vm);
+    let said = '';
+    const guarded = await exposedDuring(vm, async () => {
+      said = await says(vm, APPLY, 0);
+    });
+    expect(guarded.letIn).toEqual(NONE);
+    expect(Math.min(guarded.rate.four, guarded.rate.six)).toBeGreaterThanOrEqual(200);
+    expect(Number(/it kept (\d+) packets out/.exec(said)?.[1])).toBeGreaterThan(100);
+    expect(await session.alive()).toBe(true);
+    await noGuard(vm);
+    await expectRuleset(vm, rules);
+    expect(await canLogIn(vm)).toBe(true);
+    await evidence(vm, 'let in by the firewall that is down', [told('bare', bare), told('ctfix', guarded)], kind);
+  });
+}
+
+export async function noGuard(vm: Vm): Promise<void> {
+  expect((await vm.run(GUARD)).code).not.toBe(0);
+}
+
+function told(name: string, { letIn, rate, seconds }: Exposure): string {
+  const { tcp4, tcp6, udp4, udp6 } = letIn;
+  const tries = `${rate.four}/s and ${rate.six}/s tries, ${Math.round(seconds)} s`;
+  return `${name}: TCP ${tcp4} (IPv4) ${tcp6} (IPv6), UDP ${udp4} ${udp6}; ${tries}`;
+}
