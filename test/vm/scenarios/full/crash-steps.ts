@@ -1,4 +1,6 @@
 // What every crash scenario shares: the host before, and that it is the same again, or as planned, whoever looks.
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
 import { kill9, type Moment, type Point, stepsOf, stopAt } from '../../lab/crash.ts';
 import type { Vm } from '../../machine.ts';
@@ -21,6 +23,14 @@ export function pointsOf(steps: readonly string[]): Point[] {
   return [{ seq: -1, moment: 'begin' }, ...inner, { seq: -1, moment: 'end' }];
 }
 
+const LOG = join(import.meta.dirname, '../../../../build/vm-logs/crash-points.log');
+
+/** Where each change really was when it was stopped, missed points too. */
+function log(line: string): void {
+  mkdirSync(dirname(LOG), { recursive: true });
+  appendFileSync(LOG, `${new Date().toISOString()} ${line}\n`);
+}
+
 /** Stops at the point, again from the beginning where it was missed; gives what the step is. */
 export async function reach(
   vm: Vm,
@@ -30,6 +40,7 @@ export async function reach(
 ): Promise<Awaited<ReturnType<typeof stopAt>>> {
   for (let attempt = 1; ; attempt++) {
     const stopped = await stopAt(vm, point, args, word);
+    log(`${point.moment} ${point.seq} (${args}), attempt ${attempt}: ${JSON.stringify(stopped)}`);
     if (stopped.reached || attempt === 8) {
       expect(stopped, `${point.moment} ${point.seq}`).toMatchObject({ reached: true });
       return stopped;
