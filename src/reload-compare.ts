@@ -7,7 +7,7 @@ import { GUARD } from './guard.ts';
 import type { HostCommand, RulesText } from './model.ts';
 
 /** A part of a ruleset that is compared: key → comparable text. Keys read like `nft inet mine`, `iptables-nft filter INPUT`. */
-export type Parts = ReadonlyMap<string, string>;
+type Parts = ReadonlyMap<string, string>;
 
 /**
  * The parts of a ruleset: each nft table, each chain of an iptables table, each ipset. Left out are the guard, counters,
@@ -15,7 +15,7 @@ export type Parts = ReadonlyMap<string, string>;
  * @param text the ruleset
  * @param managed tables (`ip filter`) that are iptables' own and are compared in its words, chain by chain, not in nft's
  */
-export function partsOf(text: RulesText, managed: ReadonlySet<string>): Parts {
+function partsOf(text: RulesText, managed: ReadonlySet<string>): Parts {
   const parts = new Map<string, string>();
   for (const table of nftTables(text.nft ?? '')) {
     if (tableName(table) === GUARD) continue;

@@ -24,7 +24,7 @@ const STOPPED: readonly FirewallName[] = ['iptables', 'ip6tables', 'netfilter-pe
 type Stopped = FirewallOwner & { readonly unit: string };
 
 /** The active owners that a reload stops and starts, in the order of their start. */
-export function stoppedOwners(facts: Facts): readonly Stopped[] {
+function stoppedOwners(facts: Facts): readonly Stopped[] {
   const found = facts.firewalls.flatMap((owner) => {
     const { unit } = owner;
     return owner.state === 'active' && unit !== undefined && STOPPED.includes(owner.name) ? [{ ...owner, unit }] : [];

@@ -120,7 +120,7 @@ async function behindDevice(host: ReadHost, link: string, depth: number): Promis
 }
 
 /** By the way to a device in /sys/devices: an iSCSI disk hangs below a session (drivers/scsi/scsi_transport_iscsi.c). */
-export function remoteKind(path: string): string | undefined {
+function remoteKind(path: string): string | undefined {
   if (/\/session\d+\//.test(path)) return 'an iSCSI disk';
   if (/\/nvme-fabrics\//.test(path)) return 'an NVMe disk behind a network';
   const virtual = /\/block\/(nbd|rbd|drbd)\d+(?:\/|$)/.exec(path)?.[1];

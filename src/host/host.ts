@@ -4,7 +4,7 @@
  */
 import type { HostCommand } from '../model.ts';
 
-export type FileKind = 'file' | 'dir' | 'link' | 'other';
+type FileKind = 'file' | 'dir' | 'link' | 'other';
 
 /** What lstat(2) says, as far as ctfix needs it. */
 export type FileStat = {

@@ -80,7 +80,7 @@ export type RulesRecord = {
 };
 
 /** Where the flows of before are, and what is to be expected of them. */
-export type SavedTable = {
+type SavedTable = {
   /** in the order in which they are loaded */
   readonly files: readonly string[];
   readonly count: number;

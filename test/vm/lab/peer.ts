@@ -60,7 +60,7 @@ export type Held = {
 let holders = 0;
 
 /** Opens TCP connections from the peer and keeps them (assured flows, which early_drop never takes). */
-export async function hold(vm: Guest, count: number, address = HOST4): Promise<Held> {
+async function hold(vm: Guest, count: number, address = HOST4): Promise<Held> {
   const control = `/run/ctfix-test/hold-${++holders}`;
   const job = await vm.spawn(
     `ulimit -n 65536; ${FROM_PEER} python3 ${TOOLS}/hold.py open ${control} ${address} ${ECHO_PORT} ${count}`,
