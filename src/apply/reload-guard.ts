@@ -1,7 +1,8 @@
 /** Puts the guard in force, proves that it is, keeps it there whatever a firewall's own stop and start do, and ends it. */
-import { StepFailed } from '../errors.ts';
+import { HostError, StepFailed } from '../errors.ts';
 import { sshConnections } from '../facts/ssh.ts';
 import { GUARD, GUARD_GONE, type GuardSeen, guardSeen, guardText } from '../guard.ts';
+import type { RunResult } from '../host/host.ts';
 import type { Connection } from '../model.ts';
 import { recordOf } from './reload-rules.ts';
 import { complaint, type ReloadRun, type StepSeen, seconds } from './reload-run.ts';
@@ -24,62 +25,109 @@ async function setGuard(run: ReloadRun, ssh: readonly Connection[], how: 'exactl
   const checked = await run.host.run(['nft', '-c', '-f', '-'], { input, timeoutMs: LIMIT_MS });
   if (checked.code !== 0) throw new StepFailed(`the guard cannot be made: ${complaint(checked)}`);
   const ended = await run.host.perform({ rules: 'nft', how: 'transaction' }, { input, timeoutMs: LIMIT_MS });
-  const seen = await guardNow(run);
-  if (seen?.connections === ssh.length) return;
-  throw new StepFailed(
-    `the guard is not in force: ${ended.code === 0 ? 'the kernel lists another' : complaint(ended)}`,
-  );
+  const now = await guardNow(run);
+  if (now.is === 'seen' && now.seen.connections === ssh.length) return;
+  if (ended.code !== 0) throw new StepFailed(`the guard is not in force: ${complaint(ended)}`);
+  const instead = now.is === 'unknown' ? now.why : now.is === 'absent' ? 'it is not there' : 'the kernel lists another';
+  throw new StepFailed(`the guard is not in force: ${instead}`);
 }
 
-/** The guard as the kernel has it; undefined when there is none. Loads nothing. */
-async function guardNow(run: ReloadRun): Promise<GuardSeen | undefined> {
-  if ((await run.host.stat('/sys/module/nf_tables')) === undefined) return undefined;
+/** Whether the guard is there: absent only where nft says so in words, because everything else may hide one. */
+type GuardNow =
+  | { readonly is: 'absent' }
+  | { readonly is: 'seen'; readonly seen: GuardSeen }
+  | { readonly is: 'unknown'; readonly why: string };
+
+/**
+ * How nft says that a table does not exist, with exit code 1; some versions put the place or a guess beside it. What it
+ * says of the kernel's answer as a whole begins with `netlink:`. Source: erec_print in src/erec.c and cmd.c of nftables
+ */
+const NO_TABLE = /^(?:<cmdline>:\S+ )?Error: (?:Could not process rule: )?No such file or directory/m;
+
+async function guardNow(run: ReloadRun): Promise<GuardNow> {
   const listed = await run.host.run(['nft', 'list', 'table', ...GUARD.split(' ')], { timeoutMs: LIMIT_MS });
-  return listed.code === 0 ? guardSeen(listed.stdout) : undefined;
+  if (listed.code === 1 && NO_TABLE.test(listed.stderr)) return { is: 'absent' };
+  if (listed.code !== 0) return { is: 'unknown', why: complaint(listed) };
+  const seen = guardSeen(listed.stdout);
+  return seen === undefined ? { is: 'unknown', why: 'nft lists it as it was not made' } : { is: 'seen', seen };
 }
 
 /** A stop or a start that flushes what is not its own took the guard along: it is put back. '' when all is well. */
 export async function holdGuard(run: ReloadRun): Promise<string> {
   const guard = run.record?.guard;
-  if (guard === undefined || (await guardNow(run)) !== undefined) return '';
+  if (guard === undefined) return '';
+  const now = await guardNow(run);
+  if (now.is === 'seen') return '';
   await setGuard(run, guard.ssh, 'exactly');
+  if (now.is === 'unknown') return `; the guard could not be looked at (${now.why}) and was put in force once more`;
   return '; it took the guard along, which was put back at once';
 }
 
-/** Ends the guard and tells what it did. @throws StepFailed when it is still there */
+/**
+ * Ends the guard and tells what it did. It is deleted whatever a look says of it, and must be seen to be absent then.
+ * @throws StepFailed when it is still there or cannot be looked at; the sentence says how to end it by hand
+ */
 export async function lowerGuard(run: ReloadRun): Promise<string> {
-  const seen = await guardNow(run);
-  if (seen === undefined) return 'the guard was gone before its time: somebody has taken it away';
+  return (await deleteGuard(run)) ?? 'the guard was gone before its time: somebody has taken it away';
+}
+
+/** What it did; undefined where it was gone already. @throws StepFailed as lowerGuard */
+async function deleteGuard(run: ReloadRun): Promise<string | undefined> {
+  const before = await guardNow(run);
   const ended = await run.host.perform(
     { rules: 'nft', how: 'transaction' },
     { input: GUARD_GONE, timeoutMs: LIMIT_MS },
   );
+  const after = await guardNow(run);
+  if (after.is !== 'absent') throw new StepFailed(staysWhy(after, ended));
+  if (before.is === 'absent') return undefined;
   const since = run.record?.guard?.since;
   const time = since === undefined ? '' : ` after ${seconds(run.now() - since)}`;
-  if ((await guardNow(run)) !== undefined) throw new StepFailed(`the guard cannot be taken away: ${complaint(ended)}`);
-  return `the guard is gone${time}; it kept ${seen.keptOut} packets out and held ${seen.heldBack} back`;
+  const { keptOut, heldBack } = before.is === 'seen' ? before.seen : {};
+  const did = keptOut === undefined ? '' : `; it kept ${keptOut} packets out and held ${heldBack} back`;
+  return `the guard is gone${time}${did}`;
 }
 
-/** Ends the guard where there is one; undefined where there is none. @throws StepFailed */
-export async function endGuard(run: ReloadRun): Promise<string | undefined> {
-  return (await guardNow(run)) === undefined ? undefined : lowerGuard(run);
+const BY_HAND = `nft delete table ${GUARD}`;
+
+function staysWhy(now: GuardNow, ended: RunResult): string {
+  const why = ended.code === 0 ? '' : `: ${complaint(ended)}`;
+  if (now.is !== 'unknown') return `the guard cannot be taken away${why}; end it by hand: ${BY_HAND}`;
+  return `whether the guard is gone cannot be told (${now.why})${why}; end it by hand: ${BY_HAND}`;
+}
+
+/**
+ * Ends the guard of a change.
+ * @param begun whether the change announced that it raises it: it is deleted then, whatever a look says
+ * @returns what it did; undefined where there is none
+ * @throws StepFailed as lowerGuard
+ */
+export async function endGuard(run: ReloadRun, begun: boolean): Promise<string | undefined> {
+  return begun || (await guardNow(run)).is === 'seen' ? deleteGuard(run) : undefined;
 }
 
 /**
  * Keeps the host closed for as long as it takes a person: the admins may come again from where they were, because a
  * connection that breaks would lock them out. What that means is said.
+ * @param begun as for endGuard: where nothing tells, a guard that the change announced is made anew
  */
-export async function keepGuard(run: ReloadRun): Promise<string> {
+export async function keepGuard(run: ReloadRun, begun: boolean): Promise<string> {
   const then = run.record?.guard;
-  if (then === undefined && (await guardNow(run)) === undefined) return 'there is no guard: the host may be open';
+  const before = await guardNow(run);
+  const isOurs = then !== undefined || before.is === 'seen' || (begun && before.is === 'unknown');
+  if (!isOurs) return 'there is no guard: the host may be open';
   try {
     const now = await sshConnections(run.host);
     const all = [...now, ...(then?.ssh ?? [])];
     const place = (each: Connection) => [each.ours, each.ourPort, each.theirs].join();
     await setGuard(run, [...new Map(all.map((each) => [place(each), each])).values()], 'again');
   } catch (error) {
-    if (!(error instanceof StepFailed)) throw error;
-    if ((await guardNow(run)) === undefined) return `there is no guard, the host may be open: ${error.message}`;
+    if (!(error instanceof StepFailed || error instanceof HostError)) throw error;
+    const after = await guardNow(run);
+    if (after.is === 'absent') return `there is no guard, the host may be open: ${error.message}`;
+    if (after.is === 'unknown') {
+      return `whether the host is closed cannot be told (${error.message}); ${BY_HAND} would open it`;
+    }
   }
-  return `the host stays closed behind the guard, ssh from where it came from before gets through; nft delete table ${GUARD} would open it`;
+  return `the host stays closed behind the guard, ssh from where it came from before gets through; ${BY_HAND} would open it`;
 }

@@ -41,15 +41,18 @@ export async function recoverReload(run: ReloadRun, lines: readonly JournalLine[
   const stops = begun.filter((step): step is Stop => step.step === 'stop');
   // A stop or start that was cut short goes on in systemd: whoever acts now would act against it.
   for (const { unit } of stops) await settledState(run, unit);
-  if (await isUnloading(run)) return stayClosed(run, [STUCK], down(stops, 'reboot the machine'));
+  const guarded = begun.some(({ step }) => step === 'guard-up');
+  if (await isUnloading(run)) return stayClosed(run, guarded, [STUCK], down(stops, 'reboot the machine'));
   const todo = await attempt(saw, () => bringModule(run, modulesOf(lines), saw));
   if ((await moduleInode(run)) === undefined) {
-    return stayClosed(run, saw, down(stops, 'load nf_conntrack (modprobe nf_conntrack), then run ctfix rollback'));
+    const load = 'load nf_conntrack (modprobe nf_conntrack), then run ctfix rollback';
+    return stayClosed(run, guarded, saw, down(stops, load));
   }
   const values = await tell(saw, () => writeBack(run, formerValues(run)));
   const flows = await attempt(saw, () => bringFlows(run, lines, saw));
   const rules = await attempt(saw, () => bringRules(run, stops, saw));
-  const why = [todo, values, flows, rules, await openAgain(run, rules === undefined, saw)].filter(isSaid);
+  const guard = await openAgain(run, guarded, rules === undefined, saw);
+  const why = [todo, values, flows, rules, guard].filter(isSaid);
   return why.length === 0 ? { ok: true, saw } : { ok: false, saw, todo: `${why.join('; ')}; then run ctfix rollback` };
 }
 
@@ -58,8 +61,9 @@ function isSaid(why: string | undefined): why is string {
 }
 
 /** The rules cannot be brought back, so the guard stays; without one, that is said. */
-async function stayClosed(run: ReloadRun, saw: string[], todo: string): Promise<Recovered> {
-  return { ok: false, saw: [...saw, await keepGuard(run)], todo };
+async function stayClosed(run: ReloadRun, guarded: boolean, saw: string[], todo: string): Promise<Recovered> {
+  await tell(saw, () => keepGuard(run, guarded));
+  return { ok: false, saw, todo };
 }
 
 /** Flows that an unload, or the flush before it, has taken; before any rule is back. */
@@ -80,10 +84,10 @@ function isDone(lines: readonly JournalLine[], name: ReloadStep['step']): boolea
 }
 
 /** Ends the guard once the rules are as recorded, whatever else is left to do; until then it stays. */
-async function openAgain(run: ReloadRun, good: boolean, saw: string[]): Promise<string | undefined> {
+async function openAgain(run: ReloadRun, guarded: boolean, good: boolean, saw: string[]): Promise<string | undefined> {
   const { full = {}, base = full } = run.record ?? {};
   return attempt(saw, async () => {
-    const ended = good || (await isSame(run, base)) ? await endGuard(run) : await keepGuard(run);
+    const ended = good || (await isSame(run, base)) ? await endGuard(run, guarded) : await keepGuard(run, guarded);
     if (ended !== undefined) saw.push(ended);
     return undefined;
   });

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ReloadRun } from '../../src/apply/reload.ts';
 import { endGuard, holdGuard, keepGuard, lowerGuard, raiseGuard } from '../../src/apply/reload-guard.ts';
+import { StepFailed } from '../../src/errors.ts';
 import { GUARD_GONE } from '../../src/guard.ts';
 import type { Host, RunResult } from '../../src/host/host.ts';
 import type { Connection, RulesRecord } from '../../src/model.ts';
@@ -17,13 +18,18 @@ type Scene = {
   nft?: 'works' | 'refuses' | 'pretends';
   there?: string;
   record?: RulesRecord;
+  /** how nft answers instead when it is asked for the guard */
+  listing?: RunResult;
 };
 
+const NONE = 'Error: No such file or directory\nlist table inet ctfix_guard\n                ^^^^^^^^^^^\n';
+const LATE: RunResult = { code: 124, stdout: '', stderr: 'nft did not end in 60000 ms' };
+
 /** A host whose nft keeps what it is given, and lists it as nft does. */
-function scene({ nft = 'works', there = '', record = RECORD }: Scene = {}) {
+function scene({ nft = 'works', there = '', record = RECORD, listing: instead }: Scene = {}) {
   const looks = lookedAt(
     together(processAt(7, '/usr/sbin/sshd', { sockets: [12764] }), {
-      files: { '/proc/net/tcp': TCP, '/sys/module/nf_tables/refcnt': '1\n' },
+      files: { '/proc/net/tcp': TCP },
     }),
   );
   const state = { guard: there, inputs: [] as string[] };
@@ -33,8 +39,9 @@ function scene({ nft = 'works', there = '', record = RECORD }: Scene = {}) {
     run: async (argv, options) => {
       if (argv[0] !== 'nft') return looks.run(argv, options);
       if (argv[1] === '-c') return nft === 'refuses' ? answer(1, '', 'syntax error') : answer(0);
+      if (instead !== undefined) return instead;
       const listing = state.guard.replace(/counter drop/g, 'counter packets 12 bytes 99 drop');
-      return state.guard === '' ? answer(1, '', 'No such file') : answer(0, listing);
+      return state.guard === '' ? answer(1, '', NONE) : answer(0, listing);
     },
     perform: async (command, options) => {
       state.inputs.push(options?.input ?? JSON.stringify(command));
@@ -104,7 +111,50 @@ describe('lowerGuard', () => {
     await expect(lowerGuard(stuck)).rejects.toThrow('the guard cannot be taken away');
     state.guard = '';
     expect(await lowerGuard(run)).toMatch(/gone before its time/);
-    expect(await endGuard(run)).toBeUndefined();
+    expect(await endGuard(run, true)).toBeUndefined();
+  });
+
+  test.each<[string, RunResult, RegExp]>([
+    ['a list that runs into its limit', LATE, /cannot be told \(nft did not end in 60000 ms\)/],
+    ['nft is not there', { code: 127, stdout: '', stderr: 'nft is not there' }, /cannot be told \(nft is not there\)/],
+    [
+      'the kernel does not answer',
+      { code: 1, stdout: '', stderr: 'netlink: Error: cache initialization failed: No such file or directory' },
+      /cannot be told \(netlink: Error: cache/,
+    ],
+    ['a listing that is not understood', { code: 0, stdout: '{"nftables":[]}', stderr: '' }, /cannot be told/],
+  ])(
+    '%s: it is deleted all the same, and that nobody knows whether it is gone is a failure',
+    async (_, listing, why) => {
+      for (const end of [lowerGuard, (run: ReloadRun) => endGuard(run, true)]) {
+        const { run, state } = scene({ listing });
+        const failed = await end(run).catch((error: Error) => error);
+        expect(failed).toBeInstanceOf(StepFailed);
+        expect(String(failed)).toMatch(why);
+        expect(String(failed)).toContain('end it by hand: nft delete table inet ctfix_guard');
+        expect(state.inputs).toEqual([GUARD_GONE]);
+      }
+    },
+  );
+
+  test.each([
+    '<cmdline>:1:1-27: Error: Could not process rule: No such file or directory\n',
+    'Error: No such file or directory; did you mean table ‘filter’ in family inet?\n',
+  ])('%s is one that is absent', async (stderr) => {
+    const { run } = scene({ listing: { code: 1, stdout: '', stderr } });
+    expect(await endGuard(run, true)).toBeUndefined();
+  });
+});
+
+describe('endGuard', () => {
+  test('of a change that never raised one deletes what it sees, and nothing where it sees none', async () => {
+    const { run, state } = scene();
+    await raiseGuard(run);
+    expect(await endGuard(run, false)).toMatch(/^the guard is gone/);
+    expect(state.guard).toBe('');
+    const blind = scene({ listing: LATE });
+    expect(await endGuard(blind.run, false)).toBeUndefined();
+    expect(blind.state.inputs).toEqual([]);
   });
 });
 
@@ -118,6 +168,12 @@ describe('holdGuard', () => {
     expect(await holdGuard(run)).toBe('');
   });
 
+  test('one that cannot be looked at is put in force once more, and must be seen then', async () => {
+    const { run, state } = scene({ record, listing: LATE });
+    await expect(holdGuard(run)).rejects.toThrow('the guard is not in force: nft did not end');
+    expect(state.guard).toContain('10.77.0.2');
+  });
+
   test('does nothing without a guard', async () => {
     const { run, state } = scene();
     expect(await holdGuard(run)).toBe('');
@@ -129,7 +185,7 @@ describe('keepGuard', () => {
   test('lets admins come again, those of before and those of now, from where they were', async () => {
     const gone = { ...SSH, theirs: '10.77.0.5' };
     const { run, state } = scene({ record: { ...RECORD, guard: { since: 0, ssh: [gone, SSH] } } });
-    expect(await keepGuard(run)).toMatch(/stays closed.*nft delete table inet ctfix_guard would open it/);
+    expect(await keepGuard(run, true)).toMatch(/stays closed.*nft delete table inet ctfix_guard would open it/);
     for (const from of ['10.77.0.2', '10.77.0.5']) {
       expect(state.guard).toContain(`ip saddr ${from} ip daddr 10.77.0.1 tcp dport 22 accept`);
     }
@@ -138,7 +194,7 @@ describe('keepGuard', () => {
   test('a guard from a crash, before its record was written, is kept too', async () => {
     const { run, state } = scene();
     await raiseGuard(run);
-    expect(await keepGuard(run)).toMatch(/stays closed/);
+    expect(await keepGuard(run, true)).toMatch(/stays closed/);
     expect(state.guard).toContain('tcp dport 22 accept');
   });
 
@@ -146,6 +202,14 @@ describe('keepGuard', () => {
     ['there was none', {}],
     ['it cannot be made', { nft: 'refuses', record: { ...RECORD, guard: { since: 0, ssh: [] } } }],
   ])('%s: that the host may be open is said', async (_, said) => {
-    expect(await keepGuard(scene(said).run)).toMatch(/there is no guard.* the host may be open/);
+    expect(await keepGuard(scene(said).run, true)).toMatch(/there is no guard.* the host may be open/);
+  });
+
+  test('one that cannot be looked at is made anew where the change announced it, and nowhere else', async () => {
+    const { run, state } = scene({ listing: LATE });
+    expect(await keepGuard(run, false)).toMatch(/there is no guard/);
+    expect(state.inputs).toEqual([]);
+    expect(await keepGuard(run, true)).toMatch(/cannot be told.*nft delete table inet ctfix_guard would open it/);
+    expect(state.guard).toContain('policy drop');
   });
 });

@@ -26,7 +26,11 @@ type Scene = {
   /** nft takes no rules any more, the guard excepted */
   broken?: boolean;
   record?: RulesRecord;
+  /** how nft answers instead when it is asked for the guard */
+  listing?: RunResult;
 };
+
+const NONE: RunResult = { code: 1, stdout: '', stderr: 'Error: No such file or directory\n' };
 
 /** A host that is only what recovery looks at; what was done to it is in `did`, in words. */
 function scene({
@@ -36,6 +40,7 @@ function scene({
   guard = GUARD_TABLE,
   broken = false,
   record = RECORD,
+  listing,
 }: Scene) {
   const now = { rules, unit, guard };
   const did: string[] = [];
@@ -67,7 +72,7 @@ function scene({
     run: async ([program, ...words]) => {
       if (program === 'systemctl') return done(`Id=ufw.service\nActiveState=${now.unit}\nResult=success\nJob=\n`);
       if (program !== 'nft' || words[0] === '-c') return done();
-      if (words.includes('ctfix_guard')) return done(now.guard, now.guard === '' ? 1 : 0);
+      if (words.includes('ctfix_guard')) return listing ?? (now.guard === '' ? NONE : done(now.guard));
       return done(now.rules + now.guard);
     },
     replaceFile: async (path) => void (files.delete(path) && did.push('flows forgotten')),
@@ -171,11 +176,20 @@ describe('recoverReload', () => {
     expect(saw.join()).toMatch(/stays closed behind the guard/);
   });
 
-  test('when it is done, doing it again does nothing', async () => {
+  test('a guard that cannot be looked at is deleted; a person is told the line that makes sure of it', async () => {
+    const late: RunResult = { code: 124, stdout: '', stderr: 'nft did not end in 60000 ms' };
+    const { run, did, now } = scene({ rules: RULES, unit: 'active', listing: late });
+    const { ok, todo } = await recoverReload(run, linesTo('start'));
+    expect({ ok, guard: now.guard }).toEqual({ ok: false, guard: '' });
+    expect(did).toContain('guard gone');
+    expect(todo).toMatch(/cannot be told.*: nft delete table inet ctfix_guard; then run ctfix rollback$/);
+  });
+
+  test('when it is done, doing it again deletes a guard that is not there, and nothing else', async () => {
     const { run, did } = scene({ rules: RULES, unit: 'active', guard: '' });
     await recoverReload(run, linesTo('guard-down'));
     did.length = 0;
     expect((await recoverReload(run, linesTo('guard-down'))).ok).toBe(true);
-    expect(did).toEqual([]);
+    expect(did).toEqual(['guard gone']);
   });
 });
