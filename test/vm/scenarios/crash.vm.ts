@@ -6,7 +6,7 @@ import { evidence } from '../lab/evidence.ts';
 import { active, expectRuleset, ruleset } from '../lab/firewalls.ts';
 import { canLogIn, openSession, peerUp } from '../lab/peer.ts';
 import { withVm } from '../machine.ts';
-import { expectClean, named, picture, pointsOf, reach, recovered, stepsOf } from './full/crash-steps.ts';
+import { bootRules, expectClean, named, picture, pointsOf, reach, recovered, stepsOf } from './full/crash-steps.ts';
 import { says } from './hands.ts';
 
 const LIVE = '--max 131072';
@@ -17,7 +17,7 @@ test('live, under ufw: the power goes between two steps; the boot takes it back 
     await vm.sh('sync');
     await vm.reboot('reset');
     await peerUp(vm);
-    const [before, rules] = [await picture(vm), await ruleset(vm)];
+    const [before, rules] = [await picture(vm), await bootRules(vm)];
     const steps = await stepsOf(vm, LIVE);
     const point = { seq: steps.findIndex((step) => step.startsWith('set-value')), moment: 'after' } as const;
     await reach(vm, point, `apply --yes ${LIVE}`);
@@ -25,7 +25,7 @@ test('live, under ufw: the power goes between two steps; the boot takes it back 
     await peerUp(vm);
     expect(await picture(vm)).toBe(before);
     expect(await active(vm, 'ufw')).toBe(true);
-    await expectRuleset(vm, rules);
+    expect(await bootRules(vm)).toBe(rules);
     await expectClean(vm);
     expect(await says(vm, 'history', 0)).toMatch(/taken back$/m);
     await evidence(vm, `power cut, live, ${named(point, steps)}`, ['after the boot: as before, ufw active'], 'ufw');

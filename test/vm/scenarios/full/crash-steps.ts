@@ -60,6 +60,14 @@ export async function recovered(vm: Vm, limitMs = 300_000): Promise<void> {
   await vm.waitFor(`! pgrep -f '(^|/)[c]tfix (apply|perform|recover)'`, 'the recovery has ended', limitMs);
 }
 
+/**
+ * The rules of ufw, which are the same after every boot; fail2ban's and the sets beside them are made anew by each.
+ */
+export async function bootRules(vm: Vm): Promise<string> {
+  const save = `for one in iptables ip6tables; do $one-save | grep -v -e '^#' -e f2b | sed 's/\\[[0-9:]*\\]//'; done`;
+  return vm.sh(save);
+}
+
 /** No lock, no unit, no timer, no half-written file, no guard. */
 export async function expectClean(vm: Vm): Promise<void> {
   await expectNoLeftovers(vm);
