@@ -25,24 +25,32 @@ export async function gatherGuard(host: ReadHost): Promise<GuardFacts> {
   };
 }
 
+/**
+ * Whatever nft is asked, it opens a netfilter socket first, for which the kernel loads nfnetlink: it is run only where
+ * nf_tables, which needs nfnetlink, is loaded. Source: nft_ctx_new in nftables' src/libnftables.c.
+ */
 async function nftState(host: ReadHost): Promise<GuardFacts['nft']> {
-  if ((await host.run(['nft', '--version'])).code !== 0) return 'no-program';
-  if ((await host.stat('/sys/module/nf_tables')) !== undefined) return 'there';
+  if ((await host.stat('/sys/module/nf_tables')) !== undefined) {
+    return (await host.run(['nft', '--version'])).code === 0 ? 'there' : 'no-program';
+  }
+  if (!(await isInstalled(host, 'nft'))) return 'no-program';
   // Tells what would be loaded, and loads nothing: modprobe(8).
   return (await host.run(['modprobe', '--show-depends', 'nf_tables'])).code === 0 ? 'there' : 'no-kernel';
 }
 
-const CONNTRACK = ['/usr/sbin/conntrack', '/sbin/conntrack', '/usr/bin/conntrack'];
-
 /**
- * An empty file is loaded without a word; before 1.4.7 `-R` is no option. Whatever conntrack is asked, it opens a socket
- * for which the kernel loads nfnetlink: without nf_conntrack there is no flow to carry, and it is not asked.
+ * An empty file is loaded without a word; before 1.4.7 `-R` is no option. conntrack opens such a socket, too: without
+ * nf_conntrack there is no flow to carry, and it is not asked.
  */
 async function conntrackState(host: ReadHost): Promise<GuardFacts['conntrack']> {
   if ((await host.stat('/sys/module/nf_conntrack')) === undefined) {
-    const places = await Promise.all(CONNTRACK.map((path) => host.stat(path)));
-    return places.some((place) => place !== undefined) ? 'loads' : 'no-program';
+    return (await isInstalled(host, 'conntrack')) ? 'loads' : 'no-program';
   }
   const { code } = await host.run(['conntrack', '-R', '/dev/null']);
   return code === 127 ? 'no-program' : code === 0 ? 'loads' : 'too-old';
+}
+
+async function isInstalled(host: ReadHost, program: string): Promise<boolean> {
+  const places = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'].map((dir) => host.stat(`${dir}/${program}`));
+  return (await Promise.all(places)).some((place) => place !== undefined);
 }

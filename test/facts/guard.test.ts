@@ -4,14 +4,17 @@ import { type Looks, lookedAt, processAt, together } from '../support/looked-at.
 
 const gathered = (...looks: Looks[]) => gatherGuard(lookedAt(together(...looks)));
 const NFT = { run: { 'nft --version': 'nftables v1.0.6 (Lester Gooch #5)\n' } };
+/** nft makes the kernel load nfnetlink: run where nf_tables is not loaded, it would fail here. */
+const NFT_FILE = { files: { '/usr/sbin/nft': '' }, run: { 'nft --version': 1 } };
 const LOADED = { files: { '/sys/module/nf_conntrack/initstate': 'live\n' } };
 
 describe('gatherGuard', () => {
   test.each<[string, Looks[], string]>([
     ['no program', [], 'no-program'],
     ['loaded', [NFT, { files: { '/sys/module/nf_tables/refcnt': '0\n' } }], 'there'],
-    ['to be loaded', [NFT, { run: { 'modprobe --show-depends nf_tables': 'insmod x\n' } }], 'there'],
-    ['not in this kernel', [NFT, { run: { modprobe: 1 } }], 'no-kernel'],
+    ['to be loaded', [NFT_FILE, { run: { 'modprobe --show-depends nf_tables': 'insmod x\n' } }], 'there'],
+    ['loaded, without the program', [{ files: { '/sys/module/nf_tables/refcnt': '0\n' } }], 'no-program'],
+    ['not in this kernel', [NFT_FILE, { run: { modprobe: 1 } }], 'no-kernel'],
   ])('nft: %s', async (_, looks, state) => expect((await gathered(...looks)).nft).toBe(state));
 
   test.each<[string, Looks, string]>([
