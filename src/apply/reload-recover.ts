@@ -83,14 +83,25 @@ function isDone(lines: readonly JournalLine[], name: ReloadStep['step']): boolea
   return lines.some((line) => line.line === 'done' && seqs.includes(line.seq));
 }
 
-/** Ends the guard once the rules are as recorded, whatever else is left to do; until then it stays. */
+/**
+ * Ends the guard once the rules are as recorded, whatever else is left to do. Until then it stays, also where nobody can
+ * tell whether they are; what that means is for a person.
+ */
 async function openAgain(run: ReloadRun, guarded: boolean, good: boolean, saw: string[]): Promise<string | undefined> {
-  const { full = {}, base = full } = run.record ?? {};
+  const open = good || (await isSameForSure(run, saw));
   return attempt(saw, async () => {
-    const ended = good || (await isSame(run, base)) ? await endGuard(run, guarded) : await keepGuard(run, guarded);
+    if (!open) return keepGuard(run, guarded);
+    const ended = await endGuard(run, guarded);
     if (ended !== undefined) saw.push(ended);
     return undefined;
   });
+}
+
+/** False where the rules cannot be read. */
+async function isSameForSure(run: ReloadRun, saw: string[]): Promise<boolean> {
+  const { full = {}, base = full } = run.record ?? {};
+  const differs = await attempt(saw, async () => ((await isSame(run, base)) ? undefined : 'the rules differ'));
+  return differs === undefined;
 }
 
 function down(stops: readonly Stop[], what: string): string {

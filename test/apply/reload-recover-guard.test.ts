@@ -25,6 +25,8 @@ type Scene = {
   guard?: string;
   /** nft takes no rules any more, the guard excepted */
   broken?: boolean;
+  /** nft does not list the ruleset */
+  unreadable?: boolean;
   record?: RulesRecord;
   /** how nft answers instead when it is asked for the guard */
   listing?: RunResult;
@@ -39,6 +41,7 @@ function scene({
   unit = 'inactive',
   guard = GUARD_TABLE,
   broken = false,
+  unreadable = false,
   record = RECORD,
   listing,
 }: Scene) {
@@ -73,7 +76,7 @@ function scene({
       if (program === 'systemctl') return done(`Id=ufw.service\nActiveState=${now.unit}\nResult=success\nJob=\n`);
       if (program !== 'nft' || words[0] === '-c') return done();
       if (words.includes('ctfix_guard')) return listing ?? (now.guard === '' ? NONE : done(now.guard));
-      return done(now.rules + now.guard);
+      return unreadable ? done('', 1) : done(now.rules + now.guard);
     },
     replaceFile: async (path) => void (files.delete(path) && did.push('flows forgotten')),
     replaceLink: async () => {},
@@ -170,10 +173,18 @@ describe('recoverReload', () => {
 
   test('rules that cannot be brought back: the guard stays', async () => {
     const { run, now } = scene({ broken: true });
-    const { ok, saw } = await recoverReload(run, linesTo('start'));
+    const { ok, todo } = await recoverReload(run, linesTo('start'));
     expect(ok).toBe(false);
     expect(now.guard).toContain('policy drop');
-    expect(saw.join()).toMatch(/stays closed behind the guard/);
+    expect(todo).toMatch(/stays closed behind the guard/);
+  });
+
+  test('rules that cannot be read: the guard stays, admins come again, and a person is told how to open it', async () => {
+    const { run, did, now } = scene({ unreadable: true });
+    const { ok, todo } = await recoverReload(run, linesTo('start'));
+    expect({ ok, last: did.at(-1) }).toEqual({ ok: false, last: 'guard made' });
+    expect(now.guard).toContain('policy drop');
+    expect(todo).toMatch(/stays closed behind the guard.*nft delete table inet ctfix_guard would open it/);
   });
 
   test('a guard that cannot be looked at is deleted; a person is told the line that makes sure of it', async () => {
