@@ -19,11 +19,15 @@ export type UnitState = {
   readonly result: string;
 };
 
-/** The state of a unit once no job of it is queued or running; the last one seen where that takes too long. */
+/**
+ * The state of a unit once no job of it is queued or running; the last one seen where that takes too long. `unknown` where
+ * systemd does not answer: no reason to believe that the unit is down.
+ */
 export async function settledState(run: ReloadRun, unit: string): Promise<UnitState> {
   const look = async () => {
     const argv = showArgv([unit], ['Id', 'ActiveState', 'Result', 'Job']);
-    const shown = [...parseShow((await run.host.run(argv)).stdout).values()][0] ?? {};
+    const ended = await run.host.run(argv);
+    const shown = (ended.code === 0 ? [...parseShow(ended.stdout).values()][0] : undefined) ?? {};
     return { active: shown.ActiveState ?? 'unknown', result: shown.Result ?? '', job: shown.Job ?? '' };
   };
   const settled = (seen: { active: string; job: string }) => !/ing$/.test(seen.active) && /^0?$/.test(seen.job);
@@ -38,6 +42,9 @@ export async function settledState(run: ReloadRun, unit: string): Promise<UnitSt
  */
 export async function stopUnit(run: ReloadRun, unit: string): Promise<string> {
   const before = await settledState(run, unit);
+  if (before.active === 'unknown') {
+    throw new StepFailed(`whether ${unit} is active cannot be told: systemctl show does not answer`);
+  }
   if (before.active !== 'active') return `${unit} was not active (${before.active})`;
   const ended = await run.host.perform({ unit: 'stop', name: unit }, { timeoutMs: UNIT_LIMIT_MS });
   const { active, result } = await settledState(run, unit);

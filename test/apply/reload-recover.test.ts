@@ -156,6 +156,19 @@ describe('performReloadStep', () => {
     );
   });
 
+  test.each<[string, RunResult]>([
+    ['fails', { code: 1, stdout: '', stderr: 'Failed to connect to bus' }],
+    ['runs into its limit', { code: 124, stdout: 'Id=ufw.service\nActiveState=inactive\n', stderr: '' }],
+    ['says nothing', DONE],
+  ])('systemctl show %s: a unit that may run is not taken for one that is down', async (_, shown) => {
+    const { host, did } = hostOf({ state: 'Live', unit: 'active' });
+    const blind: Host = { ...host, run: async () => shown };
+    await expect(performReloadStep(runOf(blind), STOP)).rejects.toThrow(
+      /whether ufw\.service is active cannot be told/,
+    );
+    expect(did).toEqual([]);
+  });
+
   test('an unload that the kernel has begun and does not end says so', async () => {
     const { host } = hostOf({ state: 'Live' });
     const stuck: Host = {
