@@ -50,11 +50,20 @@ function rulesArgv(tool: RulesTool, how: 'restore' | 'transaction', plain = fals
 }
 
 /**
+ * How long a change may take as a service. What waits for ever behind a terminal that is stopped would keep the guard in
+ * force for ever. Far above the longest reload: every stop, start and load of it has its own limit of some minutes.
+ */
+const SERVICE_LIMIT_S = 1800;
+
+/**
  * systemd-run(1): the service's control group is killed as one, so that no child of a killed program goes on; the
- * recovery is its ExecStopPost, which runs after whatever ended it (systemd.service(5)) and is given all the time it needs.
+ * recovery is its ExecStopPost, which runs after whatever ended it (systemd.service(5)) and is given all the time it needs;
+ * RuntimeMaxSec ends the program alone, not what runs after it. KillSignal: a program that hangs in a write hears no
+ * SIGTERM, and TimeoutStopSec=infinity would wait for it for ever.
  */
 function serviceArgv(unit: string, run: Words, after: Words): Argv {
-  const properties = ['KillMode=control-group', 'TimeoutStopSec=infinity', `ExecStopPost=${after.join(' ')}`];
+  const limits = [`RuntimeMaxSec=${SERVICE_LIMIT_S}`, 'KillSignal=SIGKILL', 'TimeoutStopSec=infinity'];
+  const properties = ['KillMode=control-group', ...limits, `ExecStopPost=${after.join(' ')}`];
   const words = properties.flatMap((property) => ['-p', property]);
   return ['systemd-run', `--unit=${unit}`, '--quiet', '--collect', '--wait', '--pipe', ...words, '--', ...run];
 }

@@ -22,7 +22,7 @@ test.each<[HostCommand, string]>([
   [{ udev: 'settle' }, 'udevadm settle'],
   [
     { service: 'ctfix-apply-x', run: ['/sbin/ctfix', 'perform', 'x'], after: ['/sbin/ctfix', 'recover', 'x'] },
-    'systemd-run --unit=ctfix-apply-x --quiet --collect --wait --pipe -p KillMode=control-group -p TimeoutStopSec=infinity -p ExecStopPost=/sbin/ctfix recover x -- /sbin/ctfix perform x',
+    'systemd-run --unit=ctfix-apply-x --quiet --collect --wait --pipe -p KillMode=control-group -p RuntimeMaxSec=1800 -p KillSignal=SIGKILL -p TimeoutStopSec=infinity -p ExecStopPost=/sbin/ctfix recover x -- /sbin/ctfix perform x',
   ],
   [
     { timer: 'ctfix-revert-x', seconds: 90, run: ['/sbin/ctfix', 'recover', 'x'] },

@@ -47,7 +47,7 @@ export async function runAsService(
       after: [...recovery.argv, 'recover', id],
     } as const;
     const code = await waitFor(command, host, deps);
-    if (code !== KILLED) return code;
+    if (code !== KILLED && !(code === EXIT.failed && wasCutShort(id, deps.stateDir))) return code;
     return ended(whatBecameOf(id, deps.stateDir), job, flags, deps);
   } finally {
     dropHanded(deps.stateDir, id);
@@ -87,6 +87,12 @@ const EXITS: Readonly<Record<ChangeRecord['outcome'], ExitName>> = {
   unfinished: 'stuck',
   stuck: 'stuck',
 };
+
+/** systemd-run gives 1 for a service that ran into its limit; what failed by itself has no such record. */
+function wasCutShort(id: string, stateDir: string): boolean {
+  const outcome = recordsIn(stateDir).find((each) => each.id === id)?.outcome;
+  return outcome === 'undone' || outcome === 'stuck' || outcome === 'unfinished';
+}
 
 /** The service was killed and its recovery has run: the journal tells how that ended. */
 function whatBecameOf(id: string, stateDir: string): Outcome {

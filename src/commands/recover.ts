@@ -45,7 +45,8 @@ async function recover(flags: Flags, id: string | undefined, deps: Deps): Promis
     import('../apply/recover.ts'),
     import('../apply/handed.ts'),
   ]);
-  const surroundings = await applyDeps(flags, noSurvey, deps);
+  // Told at its end alone: a write to a terminal that is stopped (Ctrl-S) blocks, and the firewall would stay down.
+  const surroundings = { ...(await applyDeps(flags, noSurvey, deps)), progress: () => undefined };
   if (id !== undefined) dropHanded(deps.stateDir, id);
   const how = flags.unconfirmed === true ? revertUnconfirmed : recoverKilled;
   const all = id === undefined ? await recoverAtBoot(surroundings) : await how(id, surroundings);
