@@ -55,9 +55,28 @@ function marksIn(extended: string): ReadonlyMap<string, string> {
   return marks;
 }
 
+/** One pattern for each name, made once: a table has millions of lines. */
+function patterns<const N extends string>(names: readonly N[], source: (name: N) => string): Record<N, RegExp> {
+  return Object.fromEntries(names.map((name) => [name, new RegExp(source(name))])) as Record<N, RegExp>;
+}
+
+const EXTENDED = patterns(
+  ['src', 'dst', 'sport', 'dport', 'srckey', 'dstkey', 'type', 'code', 'id', 'zone', 'zone-orig'],
+  (name) => `(?:^| )${name}=(\\S+)`,
+);
+
+const SAVED = patterns(
+  [
+    ...['-p', '-s', '-d', '-w', '--zone', '--orig-zone', '--sport', '--dport', '--srckey', '--dstkey'],
+    ...['--orig-port-src', '--orig-port-dst', '--icmp-type', '--icmp-code', '--icmp-id'],
+    ...['--icmpv6-type', '--icmpv6-code', '--icmpv6-id'],
+  ] as const,
+  (name) => ` ${name} (\\S+)`,
+);
+
 /** `ipv4 2 tcp 6 431999 ESTABLISHED src=… dst=… sport=… dport=… src=… … mark=42 zone=7 use=1`; original side first. */
 function extendedKey(line: string): string {
-  const value = (name: string) => new RegExp(`(?:^| )${name}=(\\S+)`).exec(line)?.[1] ?? '';
+  const value = (name: keyof typeof EXTENDED) => EXTENDED[name].exec(line)?.[1] ?? '';
   const protocol = /^\S+\s+\d+\s+\S+\s+(\d+)/.exec(line)?.[1] ?? '';
   const ports = [
     value('sport') || value('srckey') || value('type'),
@@ -68,9 +87,9 @@ function extendedKey(line: string): string {
 }
 
 function savedKey(line: string): string {
-  const value = (...names: string[]) => {
+  const value = (...names: (keyof typeof SAVED)[]) => {
     for (const name of names) {
-      const found = new RegExp(` ${name} (\\S+)`).exec(line)?.[1];
+      const found = SAVED[name].exec(line)?.[1];
       if (found !== undefined) return found;
     }
     return '';
