@@ -1,4 +1,5 @@
 /** What every command tells first: that a change was never finished, or waits to be confirmed. */
+import { CtfixError } from '../errors.ts';
 import type { ReadHost } from '../host/host.ts';
 import type { ChangeRecord, State } from '../model.ts';
 import { escapeLine } from '../render/escape.ts';
@@ -7,8 +8,19 @@ import type { Deps } from './deps.ts';
 /** On stderr; from the journals for root, for others from state.json, which everybody can read. */
 export async function notice(deps: Deps): Promise<void> {
   const host = await deps.look({});
-  for (const change of await openChanges(host, deps.stateDir)) {
+  for (const change of await toldChanges(host, deps)) {
     deps.note(`ctfix: ${escapeLine(await sentence(change, host, deps.stateDir))}\n`);
+  }
+}
+
+/** A record that is damaged keeps no command from its own work: those that are about it fail for themselves. */
+async function toldChanges(host: ReadHost, deps: Deps): Promise<readonly ChangeRecord[]> {
+  try {
+    return await openChanges(host, deps.stateDir);
+  } catch (error) {
+    if (!(error instanceof CtfixError)) throw error;
+    deps.note(`ctfix: ${escapeLine(error.message)}\n`);
+    return [];
   }
 }
 

@@ -1,8 +1,10 @@
 /** What every command tells first of a change that is open, and what keeps it quiet. */
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { beforeEach, expect, test } from 'vitest';
 import { runProgram } from '../../src/commands/program.ts';
 import type { ChangeRecord } from '../../src/model.ts';
 import { memoryHost } from '../support/memory-host.ts';
+import { stateDir } from '../support/state-dir.ts';
 import { fakeDeps } from './support.ts';
 
 const change = (more: Partial<ChangeRecord>): ChangeRecord => ({
@@ -66,4 +68,15 @@ test('what it says is escaped', async () => {
 
 test('commands that look at no host are quiet', async () => {
   expect(await said(state(change({ outcome: 'stuck' })), ['completion', 'bash'])).toBe('');
+});
+
+test('one damaged journal is told on stderr, and the command goes on', async () => {
+  const real = stateDir();
+  mkdirSync(`${real}/journal`, { recursive: true, mode: 0o700 });
+  writeFileSync(`${real}/journal/20261124-054512-1a2b.jsonl`, 'no line\n{}\n', { mode: 0o600 });
+  const memory = memoryHost({ [`${real}/journal/.here`]: '' });
+  const { deps, said: all } = fakeDeps({ look: async () => ({ ...memory.host, root: true }), stateDir: real });
+  await runProgram(['facts'], deps);
+  expect(all.err).toMatch(/^ctfix: .*20261124-054512-1a2b/);
+  expect(all.out).not.toBe('');
 });
