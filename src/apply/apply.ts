@@ -138,26 +138,30 @@ async function beginLine(plan: Plan, deps: ApplyDeps): Promise<Begin> {
 
 async function execute(journal: Journal, plan: Plan, deps: ApplyDeps): Promise<Outcome> {
   const { id } = journal;
+  let lines: OutcomeLine[];
   try {
     rebuildState(deps.stateDir);
     const net = await spreadNet(plan, id, deps);
     const done = await executeAll(deps, journal);
     const proof = await proveModprobe(plan, deps.host);
-    const { facts, lines } = await proveAll(plan, deps);
+    const { facts, lines: proved } = await proveAll(plan, deps);
     if (deps.interrupted()) throw new StepFailed('a signal came after the last step, before the change was complete');
     const counters = isKnown(facts.table.counters) ? { counters: facts.table.counters } : {};
     journal.append(await endLine(deps, { outcome: 'applied', ...counters, ...(await waiting(id, deps)) }));
-    const after = [...(await callForConfirm(id, deps)), ...(await finish(deps, journal, 'applied'))];
-    return { exit: 'ok', id, lines: [...net, ...done, ...proof, ...lines, ...after] };
+    lines = [...net, ...done, ...proof, ...proved];
   } catch (error) {
     return takeBack(journal, deps, error);
   }
+  // The change is complete and recorded: nothing from here on takes it back.
+  const after = [...(await callForConfirm(id, deps)), ...(await finish(deps, journal, 'applied'))];
+  return { exit: 'ok', id, lines: [...lines, ...after] };
 }
 
 /** From now on somebody must confirm it: until how many seconds after the boot. @throws StepFailed */
-async function waiting(id: string, { host, confirmWithin }: ApplyDeps): Promise<{ confirmUntil?: number }> {
+async function waiting(id: string, deps: ApplyDeps): Promise<{ confirmUntil?: number }> {
+  const { host, confirmWithin } = deps;
   if (confirmWithin === undefined) return {};
-  await restartTimer(host, id);
+  await restartTimer(deps, id, confirmWithin);
   return { confirmUntil: (await uptimeOf(host)) + confirmWithin };
 }
 
@@ -213,7 +217,11 @@ export async function finish(deps: ApplyDeps, journal: Journal, outcome: string)
     lines.push({ kind: 'note', text: `state.json could not be written: ${sentenceOf(error)}` });
   }
   const closed = outcome === 'rolled-back' || outcome === 'undone' ? journal.id : undefined;
-  lines.push(...(await takeInNet(deps, closed)));
+  try {
+    lines.push(...(await takeInNet(deps, closed)));
+  } catch (error) {
+    lines.push({ kind: 'note', text: `the unit for the recovery at boot stays: ${sentenceOf(error)}` });
+  }
   if (!(await logChange(deps.host, beginOf(journal.lines), outcome))) {
     lines.push({ kind: 'note', text: 'the journal of the system has no line about this: logger did not work' });
   }

@@ -29,7 +29,7 @@ export async function missingNet(
 }
 
 function remedy(what: string): string {
-  const install = 'install ctfix as /usr/local/sbin/ctfix, owned by root and writable by nobody else';
+  const install = 'install ctfix as /usr/sbin/ctfix, owned by root and writable by nobody else';
   return what === 'a reload' ? `${install}, or take another strategy` : `${install}, or go without it`;
 }
 
@@ -96,10 +96,17 @@ async function startTimer({ host, recovery }: ApplyDeps, id: string, seconds: nu
   if (code !== 0) throw new StepFailed(`the timer of --confirm-within could not be started: ${stderr.trim()}`);
 }
 
-/** Lets the time of a change begin anew, now that there is something to confirm. @throws StepFailed */
-export async function restartTimer(host: Host, id: string): Promise<void> {
-  const { code, stderr } = await host.perform({ unit: 'restart', name: `${timerOf(id)}.timer` });
-  if (code !== 0) throw new StepFailed(`the timer of --confirm-within could not be started again: ${stderr.trim()}`);
+/**
+ * Lets the time of a change begin anew, now that there is something to confirm. A timer that has fired during a slow
+ * change is gone (systemd-run(1): transient timers go with their last run): another is started, unless what it ran still
+ * waits for the end of the change, and for the new time then.
+ * @throws StepFailed
+ */
+export async function restartTimer(deps: ApplyDeps, id: string, seconds: number): Promise<void> {
+  const { code } = await deps.host.perform({ unit: 'restart', name: `${timerOf(id)}.timer` });
+  if (code === 0) return;
+  const waits = await deps.host.run(['systemctl', 'is-active', '--quiet', `${timerOf(id)}.service`]);
+  if (waits.code !== 0) await startTimer(deps, id, seconds);
 }
 
 /** Ends the timer; one that has run out or died with a reboot is no error. */
