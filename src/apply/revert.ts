@@ -124,12 +124,23 @@ async function revertFile({ host }: ApplyDeps, item: FileItem): Promise<OutcomeL
 async function clearLeftovers(work: Work, item: FileItem): Promise<void> {
   const { host } = work.deps;
   const dir = posix.dirname(item.path);
-  const names = (await host.readDir(dir)).filter((name) => /^\.ctfix-[0-9a-f]+\.tmp$/.test(name));
-  for (const path of names.map((name) => posix.join(dir, name))) {
+  for (const path of await leftoversIn(work, dir)) {
     await attempt(work, path, item.seq, async () => {
       await host.replaceFile(path, undefined);
       return { kind: 'undone', item: path, text: `${path}, which a crash left half-written, is removed` };
     });
+  }
+}
+
+/** A directory that cannot be read keeps nothing else from going back. */
+async function leftoversIn({ deps, lines }: Work, dir: string): Promise<readonly string[]> {
+  try {
+    const names = (await deps.host.readDir(dir)).filter((name) => /^\.ctfix-[0-9a-f]+\.tmp$/.test(name));
+    return names.map((name) => posix.join(dir, name));
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    lines.push({ kind: 'note', item: dir, text: `${dir} was not searched for half-written files: ${error.message}` });
+    return [];
   }
 }
 

@@ -56,6 +56,18 @@ describe('rollback', () => {
     expect(memory.snapshot()).toEqual(before);
   });
 
+  test('a directory that cannot be read keeps no value from going back', async () => {
+    const { memory, before, deps } = await applied();
+    const readDir = async (path: string) => {
+      if (path === '/etc/sysctl.d') throw new HostError(path, 'EIO', `${path} cannot be read`);
+      return memory.host.readDir(path);
+    };
+    const { exit, lines } = await rollback(undefined, { ...deps, host: { ...memory.host, readDir } });
+    expect(exit).toBe('ok');
+    expect(lines).toContainEqual(expect.objectContaining({ kind: 'note', item: '/etc/sysctl.d' }));
+    expect(memory.snapshot()).toEqual(before);
+  });
+
   test('writes the values in the safe order: max before buckets when it shrinks', async () => {
     const { memory, deps } = await applied();
     const written: string[] = [];
