@@ -5,6 +5,7 @@
 import { HostError, StepFailed } from '../errors.ts';
 import type { JournalLine, ReloadStep, RulesText } from '../model.ts';
 import { compareRules } from '../reload-compare.ts';
+import { isRebooted } from './execute.ts';
 import { dropNetlink, forgetFlows, restoreFlows } from './reload-flows.ts';
 import { endGuard, keepGuard } from './reload-guard.ts';
 import { isUnloading, loadModule, moduleInode, STUCK } from './reload-modules.ts';
@@ -12,7 +13,6 @@ import { ALONG_LIMIT_MS, proveRules, rulesNow } from './reload-rules.ts';
 import type { ReloadRun } from './reload-run.ts';
 import { settledState, startUnit } from './reload-units.ts';
 import { formerValues, writeBack } from './reload-values.ts';
-import { readValue } from './values.ts';
 
 export type Recovered = {
   /** everything is as it was before the reload */
@@ -35,7 +35,7 @@ export async function recoverReload(run: ReloadRun, lines: readonly JournalLine[
   const saw: string[] = [];
   const begun = begunSteps(lines);
   if (run.record === undefined || begun.length === 0) return { ok: true, saw: ['nothing had been stopped yet'] };
-  if (await bootedSince(run, lines)) {
+  if ((await isRebooted(run.host, lines)) === true) {
     return { ok: true, saw: ['the machine was booted since: module, firewall and rules are those of the boot'] };
   }
   const stops = begun.filter((step): step is Stop => step.step === 'stop');
@@ -114,13 +114,6 @@ function down(stops: readonly Stop[], what: string): string {
 /** Steps that were announced, in their order. */
 function begunSteps(lines: readonly JournalLine[]): readonly ReloadStep[] {
   return lines.flatMap((line) => (line.line === 'intend' && line.action.do === 'reload' ? [line.action.step] : []));
-}
-
-async function bootedSince(run: ReloadRun, lines: readonly JournalLine[]): Promise<boolean> {
-  const begin = lines.find((line) => line.line === 'begin');
-  const now = await readValue(run.host, '/proc/sys/kernel/random/boot_id');
-  const then = begin?.plan.host.bootId;
-  return typeof then === 'string' && now !== undefined && then !== now;
 }
 
 function modulesOf(lines: readonly JournalLine[]): readonly string[] {

@@ -134,6 +134,13 @@ describe('recoverReload', () => {
     expect(did).toEqual([]);
   });
 
+  test('the boot in which the change was begun counts, not the one it was planned in', async () => {
+    const { host, did } = hostOf({ state: 'Live', boot: BOOT, starts: true });
+    const later = lines.map((line) => (line.line === 'begin' ? { ...line, boot: 'another' } : line));
+    expect((await recoverReload(runOf(host), later)).saw.join()).toContain('the machine was booted since');
+    expect(did).toEqual([]);
+  });
+
   test('another boot, or nothing recorded yet: nothing of it is there any more to bring back', async () => {
     const { host, did } = hostOf({ boot: 'another' });
     expect(await recoverReload(runOf(host), lines)).toMatchObject({ ok: true });
