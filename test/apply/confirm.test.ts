@@ -1,4 +1,6 @@
 /** Confirm-or-revert on a host in memory: when a change goes back by itself, and when it stays. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { apply } from '../../src/apply/apply.ts';
 import { confirm } from '../../src/apply/confirm.ts';
@@ -132,8 +134,38 @@ describe('a change that is to be confirmed', () => {
     ['no executable of root', { '/usr/local/sbin/ctfix': undefined }],
   ])('%s: refused with the reason, nothing touched', async (_, files) => {
     const { memory, plan, facts, deps, before } = await setUp(within, files);
-    expect(await apply(plan, facts, deps())).toMatchObject({ exit: 'refused', lines: [{ kind: 'refused' }] });
+    expect(await apply(plan, facts, deps())).toMatchObject({
+      exit: 'refused',
+      lines: [{ kind: 'refused', text: expect.stringContaining('install ctfix as /usr/sbin/ctfix,') }],
+    });
     expect(memory.snapshot()).toEqual(before);
+  });
+
+  test.each([
+    ['is gone: another is started', 4, 2],
+    ['has fired and waits: none is needed', 0, 1],
+  ])('the time ran out while the change was made, the timer %s', async (_, active, started) => {
+    const { memory, plan, facts, deps } = await setUp(within);
+    const perform = async (command: HostCommand) => {
+      const ended = await memory.host.perform(command);
+      return 'unit' in command && /timer$/.test(command.name) ? { code: 5, stdout: '', stderr: 'not found' } : ended;
+    };
+    const run: Host['run'] = async (argv, options) =>
+      argv[1] === 'is-active' ? { code: active, stdout: '', stderr: '' } : memory.host.run(argv, options);
+    expect((await apply(plan, facts, deps({ ...memory.host, perform, run }))).exit).toBe('ok');
+    expect(memory.performed.filter((one) => 'timer' in one)).toHaveLength(started);
+  });
+
+  test('a record that is damaged once the change is complete does not take it back', async () => {
+    const { memory, plan, facts, deps, dir } = await setUp(within);
+    const perform = async (command: HostCommand) => {
+      if ('wall' in command) writeFileSync(join(dir, 'journal/20261124-050000-bbbb.jsonl'), '!\n{}\n', { mode: 0o600 });
+      return memory.host.perform(command);
+    };
+    const { exit, lines } = await apply(plan, facts, deps({ ...memory.host, perform }));
+    expect(exit).toBe('ok');
+    expect(lines.map(({ text }) => text).join('\n')).toMatch(/the unit for the recovery at boot stays: .*bbbb/);
+    expect(memory.kernel.max).toBe(131072);
   });
 
   test('a timer that cannot be started: nothing is changed', async () => {
