@@ -169,7 +169,8 @@ async function waiting(id: string, deps: ApplyDeps): Promise<{ confirmUntil?: nu
 async function callForConfirm(id: string, { host, confirmWithin }: ApplyDeps): Promise<OutcomeLine[]> {
   if (confirmWithin === undefined) return [];
   const text = `the change ${id} goes back in ${confirmWithin} seconds unless this is run: sudo ctfix confirm`;
-  await host.perform({ wall: `ctfix: ${text}` });
+  // Nobody's terminal is a reason to stop: the one who made the change is told in its answer.
+  await host.perform({ wall: `ctfix: ${text}` }).catch(() => undefined);
   return [{ kind: 'todo', text }];
 }
 
@@ -222,7 +223,7 @@ export async function finish(deps: ApplyDeps, journal: Journal, outcome: string)
   } catch (error) {
     lines.push({ kind: 'note', text: `the unit for the recovery at boot stays: ${sentenceOf(error)}` });
   }
-  if (!(await logChange(deps.host, beginOf(journal.lines), outcome))) {
+  if (!(await logChange(deps.host, beginOf(journal.lines), outcome).catch(() => false))) {
     lines.push({ kind: 'note', text: 'the journal of the system has no line about this: logger did not work' });
   }
   return lines;
