@@ -1,9 +1,9 @@
 // The laboratory's troubles are real: a table that is full, and what holds the module.
 import { expect, test } from 'vitest';
-import { KERNELS } from '../image.ts';
-import { holdInQdisc, holdInQueue, listen, otherNamespace } from '../lab/listener.ts';
-import { canLogIn, fillTable, openSession, tryConnections } from '../lab/peer.ts';
-import { withVm } from '../machine.ts';
+import { KERNELS } from '../../image.ts';
+import { holdInQdisc, holdInQueue, listen, otherNamespace } from '../../lab/listener.ts';
+import { canLogIn, fillTable, openSession, tryConnections } from '../../lab/peer.ts';
+import { withVm } from '../../machine.ts';
 
 for (const kernel of KERNELS) {
   test(`kernel ${kernel}: a full table drops new connections, raised by hand it takes them`, () =>

@@ -1,14 +1,14 @@
 // The guard and the flow carry: nobody gets in while the firewall is down, eleven kinds of flows live on with their
 // marks, and packets that would keep the unload from ever ending are seen before it.
 import { expect, test } from 'vitest';
-import { evidence } from '../lab/evidence.ts';
-import { active, expectRuleset, ruleset } from '../lab/firewalls.ts';
-import { type Flows, KINDS_OF_FLOWS, openFlows } from '../lab/flows.ts';
-import { holdInQdisc } from '../lab/listener.ts';
-import { canLogIn, openSession } from '../lab/peer.ts';
-import { type Vm, withVm } from '../machine.ts';
-import { exposure, noGuard } from './guard-hands.ts';
-import { APPLY, expectAsBefore, look, says } from './reload-hands.ts';
+import { evidence } from '../../lab/evidence.ts';
+import { active, expectRuleset, ruleset } from '../../lab/firewalls.ts';
+import { type Flows, KINDS_OF_FLOWS, openFlows } from '../../lab/flows.ts';
+import { holdInQdisc } from '../../lab/listener.ts';
+import { canLogIn, openSession } from '../../lab/peer.ts';
+import { type Vm, withVm } from '../../machine.ts';
+import { exposure, noGuard } from '../guard-hands.ts';
+import { APPLY, expectAsBefore, look, says } from '../reload-hands.ts';
 
 /** Three ways there and two back, each waiting for TCP to try again. */
 const LIMIT_MS = 1_800_000;

@@ -1,12 +1,12 @@
 // A change that nobody confirms goes back by itself: whatever became of the shell, of sshd, of ctfix, of the clock and of
 // the machine meanwhile; a confirmed one stays.
 import { expect, test } from 'vitest';
-import { evidence } from '../lab/evidence.ts';
-import { expectRuleset, ruleset } from '../lab/firewalls.ts';
-import { HOST4, peerUp } from '../lab/peer.ts';
-import { type Vm, withVm } from '../machine.ts';
-import { bootRules } from './full/crash-steps.ts';
-import { ctfix, listing, says, table } from './hands.ts';
+import { evidence } from '../../lab/evidence.ts';
+import { expectRuleset, ruleset } from '../../lab/firewalls.ts';
+import { HOST4, peerUp } from '../../lab/peer.ts';
+import { type Vm, withVm } from '../../machine.ts';
+import { ctfix, listing, says, table } from '../hands.ts';
+import { bootRules } from './crash-steps.ts';
 
 const APPLY = 'apply --yes --max 131072 --timeout tcp_established=86400';
 const PEER = 'ip netns exec peer ssh -o BatchMode=yes';

@@ -1,8 +1,8 @@
 // The laboratory's firewalls: each filters, and its own restart gives the same ruleset, byte for byte.
 import { expect, test } from 'vitest';
-import { active, BANNED, expectRuleset, KINDS, ruleset, settled, UNITS } from '../lab/firewalls.ts';
-import { canLogIn, HOST4, HOST6, openSession, tryConnections } from '../lab/peer.ts';
-import { withVm } from '../machine.ts';
+import { active, BANNED, expectRuleset, KINDS, ruleset, settled, UNITS } from '../../lab/firewalls.ts';
+import { canLogIn, HOST4, HOST6, openSession, tryConnections } from '../../lab/peer.ts';
+import { withVm } from '../../machine.ts';
 
 for (const kind of KINDS) {
   test(`${kind}: the restart of its unit gives the same ruleset`, () =>
