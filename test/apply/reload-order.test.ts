@@ -7,6 +7,7 @@ import type { Action, JournalLine, ReloadStep } from '../../src/model.ts';
 import { OWN } from '../../src/own.ts';
 import { depsFor, growActions, look, planOf } from '../support/changes.ts';
 import { type Memory, memoryHost } from '../support/memory-host.ts';
+import { withSystemd } from '../support/net.ts';
 import { stateDir } from '../support/state-dir.ts';
 
 const fake = vi.hoisted(() => ({
@@ -29,6 +30,7 @@ let ended: Awaited<ReturnType<typeof run>>;
 
 beforeEach(() => {
   memory = memoryHost({ '/usr/sbin/rmmod': '' });
+  withSystemd(memory);
   before = memory.snapshot();
   fake.perform.mockReset().mockImplementation(async (_, { step }: ReloadStep) => {
     if (step === 'record') return { saw: 'recorded', record: { record: 'rules', full: {}, inode: 1 } };

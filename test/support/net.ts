@@ -22,7 +22,7 @@ export async function setUp(more: Partial<ApplyDeps> = {}, files: Record<string,
 }
 
 /** Where `systemctl --version` says 252; changes the host in place, so that every wrapper sees it. */
-function withSystemd({ host }: Memory): void {
+export function withSystemd({ host }: Memory): void {
   const run = host.run;
   host.run = async (argv, options) =>
     argv[0] === 'systemctl' ? { code: 0, stdout: 'systemd 252 (x)\n', stderr: '' } : run(argv, options);
