@@ -39,11 +39,13 @@ async function nftState(host: ReadHost): Promise<GuardFacts['nft']> {
 }
 
 /**
- * An empty file is loaded without a word; before 1.4.7 `-R` is no option. conntrack opens such a socket, too: without
- * nf_conntrack there is no flow to carry, and it is not asked.
+ * An empty file is loaded without a word; before 1.4.7 `-R` is no option. conntrack opens such a socket, too: it is not
+ * asked without nfnetlink, nor without nf_conntrack, where there is no flow to carry. The rehearsal that comes before
+ * anything is stopped finds out then.
  */
 async function conntrackState(host: ReadHost): Promise<GuardFacts['conntrack']> {
-  if ((await host.stat('/sys/module/nf_conntrack')) === undefined) {
+  const loaded = await Promise.all(['nf_conntrack', 'nfnetlink'].map((name) => host.stat(`/sys/module/${name}`)));
+  if (loaded.includes(undefined)) {
     return (await isInstalled(host, 'conntrack')) ? 'loads' : 'no-program';
   }
   const { code } = await host.run(['conntrack', '-R', '/dev/null']);

@@ -6,7 +6,8 @@ const gathered = (...looks: Looks[]) => gatherGuard(lookedAt(together(...looks))
 const NFT = { run: { 'nft --version': 'nftables v1.0.6 (Lester Gooch #5)\n' } };
 /** nft makes the kernel load nfnetlink: run where nf_tables is not loaded, it would fail here. */
 const NFT_FILE = { files: { '/usr/sbin/nft': '' }, run: { 'nft --version': 1 } };
-const LOADED = { files: { '/sys/module/nf_conntrack/initstate': 'live\n' } };
+const NF_CONNTRACK = { files: { '/sys/module/nf_conntrack/initstate': 'live\n' } };
+const NFNETLINK = { files: { '/sys/module/nfnetlink/initstate': 'live\n' } };
 
 describe('gatherGuard', () => {
   test.each<[string, Looks[], string]>([
@@ -21,12 +22,17 @@ describe('gatherGuard', () => {
     ['no program', {}, 'no-program'],
     ['1.4.6, which knows no -R', { run: { conntrack: 2 } }, 'too-old'],
     ['1.4.7', { run: { 'conntrack -R /dev/null': '' } }, 'loads'],
-  ])('conntrack: %s', async (_, looks, state) => expect((await gathered(LOADED, looks)).conntrack).toBe(state));
+  ])('conntrack: %s', async (_, looks, state) =>
+    expect((await gathered(NF_CONNTRACK, NFNETLINK, looks)).conntrack).toBe(state),
+  );
 
-  test('conntrack makes the kernel load nfnetlink: without nf_conntrack it is not run', async () => {
+  test.each([
+    ['nf_conntrack', NFNETLINK],
+    ['nfnetlink, which it would load', NF_CONNTRACK],
+  ])('conntrack is not run without %s', async (_, there) => {
     const old = { run: { conntrack: 2 } };
-    expect((await gathered(old)).conntrack).toBe('no-program');
-    expect((await gathered(old, { files: { '/usr/sbin/conntrack': '' } })).conntrack).toBe('loads');
+    expect((await gathered(old, there)).conntrack).toBe('no-program');
+    expect((await gathered(old, there, { files: { '/usr/sbin/conntrack': '' } })).conntrack).toBe('loads');
   });
 
   test('heartbeats of root in this namespace, by their executable', async () => {
