@@ -21,8 +21,8 @@ export class Agent {
     return agent;
   }
 
-  /** Sends a request and waits for its answer, at most `limitMs`. */
-  async request(action: string, fields: Message = {}, limitMs = 30_000): Promise<Message> {
+  /** Sends a request and waits for its answer, at most `limitMs`: a full table keeps an emulated machine busy. */
+  async request(action: string, fields: Message = {}, limitMs = 180_000): Promise<Message> {
     const id = ++this.#last;
     const reply = new Promise<Message>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
     if (this.#socket?.destroyed !== false) this.#failAll(new Error('the machine is gone (qemu ended)'));

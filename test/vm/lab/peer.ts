@@ -1,5 +1,6 @@
 // A peer of the machine, inside it: a network namespace behind a veth pair, from which ssh sessions and TCP connections
 // come. The host is 10.77.0.1 and fd77::1, the peer 10.77.0.2 and fd77::2; an echo server listens on port 7000.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Background, Guest } from '../guest.ts';
 
 const TOOLS = '/usr/local/lib/ctfix-test';
@@ -80,6 +81,8 @@ async function openedBy(job: Background, limitMs = 180_000): Promise<number> {
     const opened = /^opened (\d+) of/m.exec(output)?.[1];
     if (opened) return Number(opened);
     if (Date.now() > deadline || !(await job.running())) throw new Error(`connections were not opened:\n${output}`);
+    // Asked without a pause, the agent would take the machine's processors from what is waited for.
+    await sleep(250);
   }
 }
 
