@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Action, Facts, Plan, PlanOptions } from '../src/model.ts';
+import type { Facts, Plan, PlanOptions } from '../src/model.ts';
 import { planFor } from '../src/survey.ts';
 import { factsOf, fullLog, GIB, type Said, templates } from './support/facts.ts';
+import { fileIn, steps, textIn } from './support/plans.ts';
 
 const deps = { templates, version: '0.1.0' };
 const planOf = (said: Said, options: PlanOptions = {}): Plan => planFor(factsOf(said), options, deps).plan;
@@ -12,18 +13,6 @@ const UDEV = '/etc/udev/rules.d/90-ctfix-conntrack.rules';
 const INSTALL = '/etc/modprobe.d/90-ctfix-install.conf';
 const udevRule = templates.udev.replace('{{sysctl}}', '/lib/systemd/systemd-sysctl');
 
-/** Paths and values in their order. */
-const steps = ({ actions }: Plan) =>
-  actions.map((action) => {
-    if (action.do === 'write-file') return `write ${action.path}`;
-    if (action.do === 'set-value') return `${action.path} ${action.before} → ${action.after}`;
-    return action.do === 'refresh' ? 'refresh' : action.step.step;
-  });
-const fileIn = ({ actions }: Plan, path: string) =>
-  actions.find(
-    (action): action is Extract<Action, { do: 'write-file' }> => action.do === 'write-file' && action.path === path,
-  );
-const textIn = (plan: Plan, path: string) => fileIn(plan, path)?.after;
 const refused = ({ refusals }: Plan) => refusals.map(({ code, file, line }) => `${code} ${file ?? ''}:${line ?? ''}`);
 
 describe('files', () => {

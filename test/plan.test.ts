@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Action, Plan, PlanOptions } from '../src/model.ts';
+import type { Plan, PlanOptions } from '../src/model.ts';
 import { planFor } from '../src/survey.ts';
 import { factsOf, fullLog, GIB, type Said, simulate, templates } from './support/facts.ts';
+import { steps, textIn } from './support/plans.ts';
 
 const deps = { templates, version: '0.1.0' };
 const planOf = (said: Said, options: PlanOptions = {}): Plan => planFor(factsOf(said), options, deps).plan;
@@ -9,19 +10,6 @@ const full: Said = { machine: { memTotalKiB: 4 * GIB }, table: { count: 65536 },
 const OWN = '/etc/modprobe.d/nf_conntrack.conf';
 const SYSCTL = '/etc/sysctl.d/90-ctfix-conntrack.conf';
 const UDEV = '/etc/udev/rules.d/90-ctfix-conntrack.rules';
-
-/** Paths and values in their order. */
-const steps = ({ actions }: Plan) =>
-  actions.map((action) => {
-    if (action.do === 'write-file') return `write ${action.path}`;
-    if (action.do === 'set-value') return `${action.path} ${action.before} → ${action.after}`;
-    return action.do === 'refresh' ? 'refresh' : action.step.step;
-  });
-const fileIn = ({ actions }: Plan, path: string) =>
-  actions.find(
-    (action): action is Extract<Action, { do: 'write-file' }> => action.do === 'write-file' && action.path === path,
-  );
-const textIn = (plan: Plan, path: string) => fileIn(plan, path)?.after;
 
 describe('order', () => {
   test('growing: files, refresh, buckets, max, timeouts', () => {
