@@ -21,7 +21,7 @@ import { append, revert } from './revert.ts';
 import { sentenceOf } from './sentence.ts';
 import { isOpen, promiseOf, rebuildState, recordsIn } from './state.ts';
 import { openStateDir } from './statedir.ts';
-import { liveValues, readValue, uptimeOf } from './values.ts';
+import { bootIdOf, liveValues, uptimeOf } from './values.ts';
 import { checkTargets } from './verify.ts';
 import { logChange, whoIs } from './who.ts';
 
@@ -121,7 +121,7 @@ async function carryOut(plan: Plan, deps: ApplyDeps): Promise<Outcome> {
 
 async function beginLine(plan: Plan, deps: ApplyDeps): Promise<Begin> {
   const { host, confirmWithin } = deps;
-  const boot = await readValue(host, '/proc/sys/kernel/random/boot_id');
+  const boot = await bootIdOf(host);
   return {
     line: 'begin',
     schema: 'ctfix.journal/v1',

@@ -9,7 +9,7 @@ import type { ApplyDeps, OutcomeLine } from './outcome.ts';
 import type { ReloadRun } from './reload.ts';
 import { sentenceOf } from './sentence.ts';
 import type { FileRecord } from './undo.ts';
-import { limitOf, MAX_PATH, readCount, readValue, setValue } from './values.ts';
+import { bootIdOf, limitOf, MAX_PATH, readCount, readValue, setValue } from './values.ts';
 
 /**
  * Does every action of the journal's plan, or stops at the first that fails or at a signal; what was begun is in the
@@ -40,7 +40,7 @@ export function beginOf(lines: readonly JournalLine[]): Extract<JournalLine, { l
 export async function isRebooted(host: ReadHost, lines: readonly JournalLine[]): Promise<boolean | undefined> {
   const { boot, plan } = beginOf(lines);
   const then = boot ?? known(plan.host.bootId);
-  const now = await readValue(host, '/proc/sys/kernel/random/boot_id');
+  const now = await bootIdOf(host);
   return then === undefined || now === undefined ? undefined : then !== now;
 }
 

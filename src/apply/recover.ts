@@ -11,7 +11,7 @@ import { takeBackUnattended } from './rollback.ts';
 import { sentenceOf } from './sentence.ts';
 import { isOpen, recordsIn } from './state.ts';
 import { hasStateDir } from './statedir.ts';
-import { readValue, secondsLeft } from './values.ts';
+import { bootIdOf, secondsLeft } from './values.ts';
 
 /** Between two looks at a change that is still being made, or that may still be confirmed. */
 const LOOK_EVERY_S = 1;
@@ -25,7 +25,7 @@ export type Recovered = { readonly id: string; readonly outcome: Outcome };
  */
 export async function recoverAtBoot(deps: ApplyDeps): Promise<readonly Recovered[]> {
   if (!hasStateDir(deps.stateDir)) return [];
-  const now = await readValue(deps.host, '/proc/sys/kernel/random/boot_id');
+  const now = await bootIdOf(deps.host);
   const left = recordsIn(deps.stateDir).filter((change) => isOpen(change) && change.bootId !== now);
   const all: Recovered[] = [];
   for (const change of left.toReversed()) all.push(await takeBack(change, 'the machine was booted', deps));

@@ -27,6 +27,11 @@ export async function uptimeOf(host: ReadHost): Promise<number> {
   return Number.parseFloat((await readValue(host, '/proc/uptime')) ?? '0');
 }
 
+/** The id of this boot; undefined where /proc cannot tell. */
+export async function bootIdOf(host: ReadHost): Promise<string | undefined> {
+  return readValue(host, '/proc/sys/kernel/random/boot_id');
+}
+
 /** Every live value of the connection table by its path, hashsize too; what cannot be read is left out. */
 export async function liveValues(host: ReadHost): Promise<Record<string, string>> {
   const names = (await host.readDir(DIRECTORY)).filter((name) => name.startsWith('nf_conntrack_'));
@@ -91,6 +96,6 @@ export async function setValue(host: Host, path: string, value: string): Promise
 
 /** How long a change may still be confirmed, in seconds; 0 when it is over, or was begun before the last boot. */
 export async function secondsLeft(host: ReadHost, { until, bootId }: { until: number; bootId: string }) {
-  const now = await readValue(host, '/proc/sys/kernel/random/boot_id');
+  const now = await bootIdOf(host);
   return now === bootId ? Math.max(0, until - (await uptimeOf(host))) : 0;
 }
