@@ -1,7 +1,7 @@
 /** What can be known beforehand to keep a change from finishing: looked for before anything is touched. */
 
 import { posix } from 'node:path';
-import { argvOf } from '../command.ts';
+import { argvOf, PROGRAM_DIRS } from '../command.ts';
 import { HostError } from '../errors.ts';
 import { mountOf, parseMounts } from '../facts/mounts.ts';
 import type { ReadHost } from '../host/host.ts';
@@ -10,7 +10,6 @@ import type { OutcomeLine } from './outcome.ts';
 
 /** Far more than a journal and a few drop-ins need, the copies of an atomic replacement included. */
 const SPACE_KIB = 1024;
-const PROGRAM_DIRS = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
 /** One `refused` line for each obstacle; none means that the change can be begun. Reads only. */
 export async function preflight(plan: Plan, stateDir: string, host: ReadHost): Promise<OutcomeLine[]> {

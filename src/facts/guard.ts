@@ -1,4 +1,5 @@
 /** Whether guard and flow carry can be had here, and what the guard would cut. For root; loads no module. */
+import { PROGRAM_DIRS } from '../command.ts';
 import type { ReadHost } from '../host/host.ts';
 import type { GuardFacts, SshConnection } from '../model.ts';
 import { rootPrograms } from './root-programs.ts';
@@ -53,6 +54,6 @@ async function conntrackState(host: ReadHost): Promise<GuardFacts['conntrack']> 
 }
 
 async function isInstalled(host: ReadHost, program: string): Promise<boolean> {
-  const places = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'].map((dir) => host.stat(`${dir}/${program}`));
+  const places = PROGRAM_DIRS.map((dir) => host.stat(`${dir}/${program}`));
   return (await Promise.all(places)).some((place) => place !== undefined);
 }

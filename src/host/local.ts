@@ -1,17 +1,16 @@
 /** This machine: its files, its kernel's values, its programs. The only file that starts a child process. */
 import { constants as osConstants } from 'node:os';
-import { argvOf } from '../command.ts';
+import { argvOf, PROGRAM_DIRS } from '../command.ts';
 import { readNames, readStat, readTarget, readText } from './files.ts';
 import type { Host, RunOptions, RunResult } from './host.ts';
 import { removeFile, replaceFile, replaceLink } from './replace.ts';
 import { writeKernelValue } from './value.ts';
 
 /**
- * All that a child gets to know. The directories that belong to the distribution, and no /usr/local: on Debian members
- * of the group staff can write there. Locale C is the one that every system has; messages come in English. Nothing of
- * the caller's environment (LD_*, NODE_*, PATH, LC_*) goes through.
+ * All that a child gets to know. Locale C is the one that every system has; messages come in English. Nothing of the
+ * caller's environment (LD_*, NODE_*, PATH, LC_*) goes through.
  */
-const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
+const ENVIRONMENT = { PATH: PROGRAM_DIRS.join(':'), LC_ALL: 'C' };
 
 const LIMIT_MS = 30_000;
 /** Characters that a child may print: some 2,500,000 saved flows, below the longest string of V8 (2^29). */
