@@ -46,7 +46,7 @@ export function nextLine(facts: Facts, key: string, when: Moment): Held | undefi
  * What makes sysctl files count for a module that is not there when they are read: a hook, modules-load.d (at boot
  * only), or that the module is built in. Undefined where nothing does.
  */
-function applier(facts: Facts, when: Moment): string | undefined {
+export function applier(facts: Facts, when: Moment): string | undefined {
   const { hooks, modulesLoad } = facts.config;
   const [hook, load] = [hooks[0], modulesLoad[0]];
   if (facts.module.state === 'builtin') return 'the module is built in, its keys exist when the files are read';
@@ -57,7 +57,7 @@ function applier(facts: Facts, when: Moment): string | undefined {
 }
 
 /** Lines of the loader that runs at boot. */
-function bootOrder(facts: Facts): readonly SysctlLine[] {
+export function bootOrder(facts: Facts): readonly SysctlLine[] {
   return facts.machine.systemd ? facts.config.systemdSysctl : facts.config.procpsSysctl;
 }
 
@@ -97,7 +97,7 @@ function hold(line: SysctlLine, by: Held['by'], how: string): Applied {
 }
 
 /** Whether the kernel takes the value; a line that it refuses changes nothing. */
-function takes(facts: Facts, { key, value }: SysctlLine): boolean {
+export function takes(facts: Facts, { key, value }: SysctlLine): boolean {
   if (!/^\d+$/.test(value)) return false;
   if (key === MAX_KEY) return Number(value) > 0 || zeroMeansNoLimit(facts.machine.kernel);
   return key !== BUCKETS_KEY || (Number(value) > 0 && bucketsKeyIsWritable(facts.machine.kernel));
@@ -123,7 +123,7 @@ function afterKubeProxy(facts: Facts, { max, buckets }: NextValues): NextValues 
 }
 
 /** What the load itself gives, before any sysctl file. */
-function atLoad(facts: Facts): NextValues {
+export function atLoad(facts: Facts): NextValues {
   const asked = askedHashsize(facts);
   if (asked === undefined) return byMemory(facts);
   const why = `the kernel makes it 8 × hashsize where hashsize is given; ${asked.why}`;
@@ -143,7 +143,8 @@ function askedHashsize(facts: Facts): Held | undefined {
   return { value, by: 'modprobe', why: `${placeOf(line)} asks for it`, file: line.file, line: line.line };
 }
 
-function byMemory(facts: Facts): NextValues {
+/** What a load without hashsize= gives: the kernel's own choice. */
+export function byMemory(facts: Facts): NextValues {
   const chosen = defaultsHere(facts);
   if (chosen === undefined) return { max: undefined, buckets: undefined };
   const held = (value: number): Held => ({ value, by: 'kernel', why: chosen.how });

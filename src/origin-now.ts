@@ -1,0 +1,136 @@
+/** What gave a value of the table that is live. Pure. */
+
+import { type ChangeRecord, type Facts, isKnown, known, type Maybe } from './model.ts';
+import { atLoad, bootOrder, byMemory, type Held, nextBoot, nextLine } from './nextboot.ts';
+import { ownValues } from './origin-defaults.ts';
+import { keyOf, placeOf } from './own.ts';
+
+/** A value and what gives it. */
+export type Given = {
+  /** as the kernel prints it; max `0` is no limit */
+  readonly value: string;
+  /**
+   * beside what can give a value at a boot: `ctfix`, a change of ours in this boot; `host`, whoever set it outside this
+   * network namespace; `somebody`, set at a time unknown by what no file tells; `unknown`, nothing can be said
+   */
+  readonly by: Held['by'] | 'ctfix' | 'host' | 'somebody' | 'unknown';
+  /** part of a sentence: `kernel default at load (…)`, `/etc/sysctl.d/x.conf:3` */
+  readonly how: string;
+  readonly file?: string;
+  readonly line?: number;
+  /** id of the change, with `ctfix` */
+  readonly change?: string;
+};
+
+/** The live value and what gave it; undefined where there is none: no module, or no such key. */
+export function nowOf(facts: Facts, name: string): Maybe<Given> | undefined {
+  const live = liveValue(facts, name);
+  if (live === undefined || !isKnown(live)) return live;
+  const isSize = name === 'max' || name === 'buckets';
+  if (isSize && known(facts.table.namespace) === 'child') {
+    return { value: live, by: 'host', how: 'set outside this network namespace, for all of them' };
+  }
+  return byChange(facts, name, live) ?? (isSize ? sizeGiven(facts, name, live) : valueGiven(facts, name, live));
+}
+
+function liveValue({ kind, module, table }: Facts, name: string): Maybe<string> | undefined {
+  if (module.state === 'absent' && kind !== 'sysroot') return undefined;
+  if (kind === 'sysroot') return { unknown: 'live kernel values not inspected (--root)' };
+  if (name !== 'max' && name !== 'buckets') return table.values[name];
+  const value = table[name];
+  return isKnown(value) ? String(value) : value;
+}
+
+/** A live change of ours in this boot that set the value. */
+function byChange(facts: Facts, name: string, live: string): Given | undefined {
+  const { lastChange: change, machine } = facts;
+  if (change === undefined || change.outcome !== 'applied' || change.bootId !== known(machine.bootId)) return undefined;
+  if (change.strategy === 'persist' || promised(change, name) !== live) return undefined;
+  const before = name === 'max' || name === 'buckets' ? change.before[name] : undefined;
+  if (before !== undefined && String(before) === live) return undefined;
+  return { value: live, by: 'ctfix', how: `ctfix change ${change.id}`, change: change.id };
+}
+
+function promised({ targets }: ChangeRecord, name: string): string | undefined {
+  if (name === 'max') return String(targets.max);
+  return name === 'buckets' ? String(targets.buckets) : targets.values[name];
+}
+
+function sizeGiven(facts: Facts, name: 'max' | 'buckets', live: string): Given {
+  const { boot, load, asked } = nextBoot(facts);
+  const bare = atLoad(facts);
+  const own = byMemory(facts);
+  const fits = [boot[name], load[name], bare[name], own[name]].find(
+    (held) => held !== undefined && String(held.value) === live,
+  );
+  if (fits !== undefined) return given(fits, name);
+  const wanted = asked[name];
+  if (wanted !== undefined && String(wanted.value) === live) return byHand(wanted);
+  return (
+    (name === 'max' ? timesEight(facts, live) : undefined) ?? (own[name] === undefined ? untold(live) : somebody(live))
+  );
+}
+
+function valueGiven(facts: Facts, name: string, live: string): Given {
+  const key = keyOf(name);
+  const line = nextLine(facts, key, 'boot');
+  if (line !== undefined && String(line.value) === live) return given(line, name);
+  if (ownValues(name).includes(live)) return { value: live, by: 'kernel', how: 'kernel default' };
+  const asked = bootOrder(facts).findLast((each) => each.key === key);
+  if (asked?.value === live)
+    return byHand({ value: Number(live), by: 'sysctl', why: '', file: asked.file, line: asked.line });
+  return ownValues(name).length === 0 ? untold(live) : somebody(live);
+}
+
+function given({ value, by, why, file, line }: Held, name: string): Given {
+  const at = { ...(file !== undefined && { file }), ...(line !== undefined && { line }) };
+  return {
+    value: String(value),
+    by,
+    how: HOW[by](file === undefined ? '' : placeOf({ file, line }), name, why),
+    ...at,
+  };
+}
+
+const eight = (name: string) => (name === 'max' ? '8 × ' : '');
+
+/** How a value came about, from the place of the line that decides and the reason for the next boot. */
+const HOW: Readonly<Record<Held['by'], (place: string, name: string, why: string) => string>> = {
+  kernel: (_place, _name, why) => `kernel default at load, ${why}`,
+  modprobe: (place, name) => `${eight(name)}hashsize in ${place}, at load`,
+  cmdline: (_place, name) => `${eight(name)}nf_conntrack.hashsize on the kernel command line, at load`,
+  sysctl: (place) => place,
+  ufw: (place) => `${place}, applied by ufw`,
+  tuned: (place) => `${place}, applied by tuned`,
+  'kube-proxy': () => 'raised by kube-proxy',
+};
+
+function byHand(held: Held): Given {
+  const { file, line } = held;
+  const place = file === undefined ? held.why : placeOf({ file, line });
+  const at = { ...(file !== undefined && { file }), ...(line !== undefined && { line }) };
+  return { value: String(held.value), by: held.by, how: `${place}, applied by somebody at a time unknown`, ...at };
+}
+
+/** max is 8 × the buckets only after a load with hashsize= (nf_conntrack_init_start). */
+function timesEight({ table }: Facts, live: string): Given | undefined {
+  const buckets = known(table.buckets);
+  if (buckets === undefined || buckets === 0 || Number(live) !== 8 * buckets) return undefined;
+  return {
+    value: live,
+    by: 'somebody',
+    how: `8 × the buckets: loaded with hashsize=${buckets}, which no file asks for now`,
+  };
+}
+
+const somebody = (value: string): Given => ({
+  value,
+  by: 'somebody',
+  how: 'set by somebody at a time unknown; no file asks for it',
+});
+
+const untold = (value: string): Given => ({
+  value,
+  by: 'unknown',
+  how: "no file sets it; the kernel's own value is not known here",
+});
