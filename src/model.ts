@@ -2,6 +2,7 @@
  * The five words as data: facts (what is), sizing (what should be), plan (the difference), journal (what was done),
  * strategy (how). Types and tiny predicates, a file for each subject; everybody imports them from here.
  */
+export type * from './model/diagnosis.ts';
 export type * from './model/facts.ts';
 export type * from './model/guard.ts';
 export type * from './model/journal.ts';

@@ -1,4 +1,5 @@
 /** Facts: what is. */
+import type { DiagnosisFacts } from './diagnosis.ts';
 import type { GuardFacts } from './guard.ts';
 import type { ChangeRecord } from './journal.ts';
 import type { Maybe } from './maybe.ts';
@@ -21,6 +22,8 @@ export type Facts = {
   readonly rules?: RulesFacts;
   /** What a guard would cut, and whether one can be made; absent as `rules` is. */
   readonly guard?: GuardFacts;
+  /** What only a diagnosis looks at; absent when it was not asked for. */
+  readonly diagnosis?: DiagnosisFacts;
   /** Files that exist and could not be read or parsed, with the reason; a plan that depends on one says so. */
   readonly problems: readonly Problem[];
 };
