@@ -62,11 +62,14 @@ export class Vm extends Guest {
     return vm;
   }
 
-  /** Waits for a ready system with another boot id. 'reset' is a power cut: qemu is killed and started on its disk. */
-  async reboot(how: 'clean' | 'reset' = 'clean'): Promise<void> {
-    if (how === 'clean') {
+  /**
+   * Waits for a ready system with another boot id. 'force' is `reboot -f`: nothing is stopped first. 'reset' is a power
+   * cut: qemu is killed and started on its disk.
+   */
+  async reboot(how: 'clean' | 'force' | 'reset' = 'clean'): Promise<void> {
+    if (how !== 'reset') {
       // No answer is waited for: the agent may be gone before it has given one.
-      this.#agent.run('systemctl --no-block reboot').catch(() => {});
+      this.#agent.run(how === 'clean' ? 'systemctl --no-block reboot' : 'reboot -f').catch(() => {});
     } else {
       await this.#qemu.end('kill');
       this.#agent.close();

@@ -5,7 +5,7 @@ import { kill9 } from '../../lab/crash.ts';
 import { evidence } from '../../lab/evidence.ts';
 import { withVm } from '../../machine.ts';
 import { says } from '../hands.ts';
-import { expectClean, named, picture, pointsOf, reach, stepsOf } from './crash-steps.ts';
+import { expectClean, named, picture, pointsOf, proved, reach, stepsOf } from './crash-steps.ts';
 
 const ARGS = '--max 131072 --timeout tcp_established=86400';
 
@@ -27,6 +27,7 @@ test.each([
       await says(vm, 'rollback', 0);
       expect(await picture(vm), where).toBe(before);
       await expectClean(vm);
+      proved(strategy, where, 'kill -9');
     }
     await says(vm, `apply --yes ${ARGS}`, 0);
     await evidence(vm, `kill -9 at every step, ${strategy}`, [

@@ -50,6 +50,11 @@ export async function reach(
   }
 }
 
+/** Notes a point after which everything was as it must be: `proved: strategy | moment and step | what ended it`. */
+export function proved(strategy: string, where: string, how: string): void {
+  log(`proved: ${strategy} | ${where} | ${how}`);
+}
+
 /** The words for a point: `2 after write-file /etc/…`. */
 export function named({ seq, moment }: Point, steps: readonly string[]): string {
   return seq < 0 ? moment : `${moment} ${seq + 1} ${steps[seq]}`;
