@@ -172,19 +172,21 @@ function within(live: number, buckets: number, near: readonly Defaults[]): boole
 }
 
 function askedValues(facts: Facts): NextValues {
+  const buckets = askedLine(facts, BUCKETS_KEY);
+  const rounded = buckets && { ...buckets, value: roundBuckets(buckets.value, facts.machine) };
+  return { max: askedLine(facts, MAX_KEY), buckets: rounded ?? askedHashsize(facts) };
+}
+
+/** The last line that asks for a sysctl key, whether or not anything applies it; undefined where none does. */
+export function askedLine(facts: Facts, key: string): Held | undefined {
   const { ufwSysctl, tuned } = facts.config;
   const lines: [SysctlLine, Held['by']][] = [
     ...bootOrder(facts).map((line): [SysctlLine, Held['by']] => [line, 'sysctl']),
     ...(ufwStarts(facts) ? ufwSysctl : []).map((line): [SysctlLine, Held['by']] => [line, 'ufw']),
     ...tuned.map((line): [SysctlLine, Held['by']] => [line, 'tuned']),
   ];
-  const winner = (key: string): Held | undefined => {
-    const found = lines.findLast(([line]) => line.key === key && takes(facts, line));
-    if (found === undefined) return undefined;
-    const [{ file, line, value }, by] = found;
-    return { value: Number(value), by, why: `${placeOf({ file, line })} asks for it`, file, line };
-  };
-  const buckets = winner(BUCKETS_KEY);
-  const rounded = buckets && { ...buckets, value: roundBuckets(buckets.value, facts.machine) };
-  return { max: winner(MAX_KEY), buckets: rounded ?? askedHashsize(facts) };
+  const found = lines.findLast(([line]) => line.key === key && takes(facts, line));
+  if (found === undefined) return undefined;
+  const [{ file, line, value }, by] = found;
+  return { value: Number(value), by, why: `${placeOf({ file, line })} asks for it`, file, line };
 }

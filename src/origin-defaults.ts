@@ -2,9 +2,9 @@
 
 /**
  * By the name below net.netfilter.nf_conntrack_; several where kernels differ, the newer one first.
- * - timeouts: nf_conntrack_proto_*.c, the same from 3.10 to 7.1, but udp_timeout_stream (180 before 5.0, EL8's 4.18 has
- *   120) and sctp_timeout_established (432000 before 5.5, and in some 5.10 and 5.15)
- * - sctp_timeout_shutdown_recd and _sent: 0.3 s, which reads as 0, before 5.5
+ * - timeouts: nf_conntrack_proto_*.c, the same from 3.10 to 7.1 but for udp_timeout_stream (180, then 120),
+ *   sctp_timeout_established (432000, then 210) and sctp_timeout_shutdown_* (0.3 s, which reads as 0, then 3); stable
+ *   series and vendors took these over at different times
  * - events: 1 before 5.19, then 2 (only where somebody listens); helper: 1 before 4.7
  */
 const OWN_VALUES: Readonly<Record<string, readonly [string, ...string[]]>> = {
@@ -60,4 +60,9 @@ const OWN_VALUES: Readonly<Record<string, readonly [string, ...string[]]>> = {
 /** What this kernel, or another one, starts with; [] where that is not known. */
 export function ownValues(name: string): readonly string[] {
   return OWN_VALUES[name] ?? [];
+}
+
+/** The names below net.netfilter.nf_conntrack_ that some kernel has. */
+export function knownNames(): readonly string[] {
+  return ['max', 'buckets', 'count', 'expect_max', ...Object.keys(OWN_VALUES)];
 }

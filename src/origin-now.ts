@@ -1,7 +1,7 @@
 /** What gave a value of the table that is live. Pure. */
 
 import { type ChangeRecord, type Facts, isKnown, known, type Maybe } from './model.ts';
-import { atLoad, bootOrder, byMemory, type Held, nextBoot, nextLine } from './nextboot.ts';
+import { askedLine, atLoad, byMemory, type Held, nextBoot, nextLine } from './nextboot.ts';
 import { ownValues } from './origin-defaults.ts';
 import { keyOf, placeOf } from './own.ts';
 
@@ -76,9 +76,8 @@ function valueGiven(facts: Facts, name: string, live: string): Given {
   const line = nextLine(facts, key, 'boot');
   if (line !== undefined && String(line.value) === live) return given(line, name);
   if (ownValues(name).includes(live)) return { value: live, by: 'kernel', how: 'kernel default' };
-  const asked = bootOrder(facts).findLast((each) => each.key === key);
-  if (asked?.value === live)
-    return byHand({ value: Number(live), by: 'sysctl', why: '', file: asked.file, line: asked.line });
+  const asked = askedLine(facts, key);
+  if (asked !== undefined && String(asked.value) === live) return byHand(asked);
   return ownValues(name).length === 0 ? untold(live) : somebody(live);
 }
 

@@ -3,7 +3,7 @@
  * files ask for without getting it. Pure.
  */
 import { type Facts, isKnown, known, type Maybe } from './model.ts';
-import { nextBoot, nextLine } from './nextboot.ts';
+import { askedLine, type Held, nextBoot, nextLine } from './nextboot.ts';
 import { ownValues } from './origin-defaults.ts';
 import { type Lost, lostOf } from './origin-lost.ts';
 import { type Given, nowOf } from './origin-now.ts';
@@ -21,6 +21,8 @@ export type Origin = {
   /** absent where there is no value: the module is not loaded, or this kernel has no such key */
   readonly now?: Maybe<Given>;
   readonly boot: Maybe<Given>;
+  /** the value that the configuration asks for, whether or not anything applies it; absent where no line does */
+  readonly asked?: Given;
   /** what files ask for and do not get, in reading order */
   readonly lost: readonly Lost[];
 };
@@ -43,12 +45,12 @@ const LISTED_ELSEWHERE = ['count', 'max', 'buckets'];
 
 function originOf(facts: Facts, name: string): Origin {
   const now = nowOf(facts, name);
-  const boot = afterBoot(facts, name, now);
   return {
     name,
     key: keyOf(name),
     ...(now !== undefined && { now }),
-    boot,
+    boot: afterBoot(facts, name, now),
+    ...askedOf(facts, name),
     lost: lostOf(facts, name, now === undefined ? undefined : known(now)?.value),
   };
 }
@@ -60,21 +62,23 @@ function afterBoot(facts: Facts, name: string, now: Maybe<Given> | undefined): M
   const { boot } = nextBoot(facts);
   const key = keyOf(name);
   const held = key === MAX_KEY ? boot.max : key === BUCKETS_KEY ? boot.buckets : nextLine(facts, key, 'boot');
-  if (held !== undefined) {
-    const { value, by, why, file, line } = held;
-    return {
-      value: String(value),
-      by,
-      how: why,
-      ...(file !== undefined && { file }),
-      ...(line !== undefined && { line }),
-    };
-  }
+  if (held !== undefined) return fromHeld(held);
   const live = now === undefined ? undefined : known(now);
   if (live?.by === 'kernel') return { ...live, how: 'no file sets it' };
   const [only, ...others] = ownValues(name);
   if (only !== undefined && others.length === 0) return { value: only, by: 'kernel', how: 'no file sets it' };
   return { unknown: "no file sets it, and the kernel's own value is not known here" };
+}
+
+function askedOf(facts: Facts, name: string): Pick<Origin, 'asked'> {
+  const { asked } = nextBoot(facts);
+  const held = name === 'max' || name === 'buckets' ? asked[name] : askedLine(facts, keyOf(name));
+  return held === undefined ? {} : { asked: fromHeld(held) };
+}
+
+function fromHeld({ value, by, why, file, line }: Held): Given {
+  const at = { ...(file !== undefined && { file }), ...(line !== undefined && { line }) };
+  return { value: String(value), by, how: why, ...at };
 }
 
 /** Whether the next boot gives another value than there is now; undefined where one of them is not known. */
