@@ -41,7 +41,7 @@ async function record(inner: ReadHost, dir: string, deps: Deps): Promise<void> {
     import('./folder.ts'),
   ]);
   const { host, files } = recorder(inner, { text: thin, names: thinNames });
-  await gather(host, deps);
+  await gather(host, { sleep: deps.sleep, diagnosis: true });
   const written = await files();
   writeFolder(dir, written);
   deps.note(

@@ -62,7 +62,7 @@ export async function gatherConfig(look: Look, systemd: boolean): Promise<Config
 }
 
 /** The files of a drop-in family that count, in reading order, with their texts. */
-async function dropIns(look: Look, family: string, suffix = '.conf'): Promise<readonly DropIn[]> {
+export async function dropIns(look: Look, family: string, suffix = '.conf'): Promise<readonly DropIn[]> {
   const dirs = directories(family, await look.link('/lib'));
   const listings = await Promise.all(
     dirs.map(async (dir) => {

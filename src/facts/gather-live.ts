@@ -6,12 +6,12 @@ import { JOURNAL, JOURNAL_ANY, JOURNAL_GREP, judgeJournal, KMSG, parseJournal, p
 import type { Look } from './look.ts';
 import { holderTree, isDriverFile, isNetfilterName, type ListedModule, moduleState, parseModules } from './module.ts';
 import { mountOf, parseMounts } from './mounts.ts';
-import { NETFILTER, namespaceOf, needsSecondLook, PREFIX, sizeOf } from './table.ts';
+import { NETFILTER, namespaceOf, needsSecondLook, needsWiderLook, PREFIX, sizeOf } from './table.ts';
 
 const SYS = '/sys/module';
 const MODPROBE = ['/usr/sbin/modprobe', '/sbin/modprobe', '/usr/bin/modprobe', '/bin/modprobe'];
 /** A pause that is long enough for drops that go on to be seen: 500 ms. */
-const PAUSE_MS = 500;
+export const PAUSE_MS = 500;
 
 /** The directory of modules for a kernel; undefined when there is none. */
 async function modulesDir(look: Look, kernel: string): Promise<string | undefined> {
@@ -171,14 +171,15 @@ async function gatherSlab(look: Look): Promise<Maybe<number>> {
 
 /**
  * The table again, with the counters as they are half a second later where that tells something.
- * @param sleep waits for milliseconds
+ * @param deps `sleep` waits for milliseconds; `diagnosis`: flows that were refused for other reasons tell something, too
  */
 export async function secondLook(
   look: Look,
   facts: Pick<Facts, 'table' | 'log' | 'module'>,
-  sleep: (ms: number) => Promise<void>,
+  { sleep, diagnosis }: { sleep(ms: number): Promise<void>; diagnosis?: boolean },
 ): Promise<TableFacts> {
-  if (!needsSecondLook(facts.table, facts.log)) return facts.table;
+  const needs = diagnosis === true ? needsWiderLook : needsSecondLook;
+  if (!needs(facts.table, facts.log)) return facts.table;
   await sleep(PAUSE_MS);
   return { ...facts.table, countersLater: await gatherCounters(look, facts.module.state) };
 }

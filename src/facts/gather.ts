@@ -16,6 +16,7 @@ import {
   unitState,
 } from './firewalls.ts';
 import { gatherConfig } from './gather-config.ts';
+import { gatherDiagnosis } from './gather-diagnosis.ts';
 import {
   gatherLog,
   gatherModule,
@@ -48,11 +49,11 @@ import { UFW_CONF, ufwEnabled } from './ufw.ts';
  *   the tree tells them
  * @param deps `sleep` waits for milliseconds between two looks at the counters; `rules` asks, as root, for the rules
  *   that hold the module too, and for what a guard would cut, which takes the children that rules.ts, guard.ts and
- *   tunnels.ts name
+ *   tunnels.ts name; `diagnosis` asks for what a diagnosis looks at, see gather-diagnosis.ts
  */
 export async function gather(
   host: ReadHost,
-  deps: { sleep(ms: number): Promise<void>; rules?: boolean },
+  deps: { sleep(ms: number): Promise<void>; rules?: boolean; diagnosis?: boolean },
 ): Promise<Facts> {
   const look = lookAt(host);
   const live = host.kind !== 'sysroot';
@@ -65,6 +66,10 @@ export async function gather(
     look.text(STATE),
   ]);
   const table = live ? await gatherTable(look, module.state) : unseenTable;
+  const [later, diagnosis] = await Promise.all([
+    secondLook(look, { table, log, module }, deps),
+    deps.diagnosis === true ? gatherDiagnosis(look, { machine, table, config }, deps.sleep) : undefined,
+  ]);
   const record = state === undefined ? { problems: [] } : parseState(state);
   look.problems.push(...record.problems);
   return {
@@ -73,7 +78,7 @@ export async function gather(
     root: host.root,
     machine,
     module,
-    table: await secondLook(look, { table, log, module }, deps.sleep),
+    table: later,
     log,
     firewalls,
     config,
@@ -81,6 +86,7 @@ export async function gather(
     ...(deps.rules === true && live && host.root
       ? { rules: await gatherRules(host, module.tree), guard: await gatherGuard(host) }
       : {}),
+    ...(diagnosis === undefined ? {} : { diagnosis }),
     problems: sortProblems(look.problems),
   };
 }

@@ -39,3 +39,10 @@ export function needsSecondLook(table: Pick<TableFacts, 'max' | 'count' | 'count
   const lines = known(log)?.full.filter((line) => line.netns === undefined).length ?? 0;
   return !full && (drops > 0 || lines > 0);
 }
+
+/** The same for a diagnosis: it tells flows that were refused for other reasons, too, from those that are refused now. */
+export function needsWiderLook(table: Pick<TableFacts, 'counters'>, log: Maybe<LogFacts>): boolean {
+  const counters = known(table.counters);
+  const signs = ['drop', 'early_drop', 'insert_failed', 'chainlength', 'chaintoolong'];
+  return counters !== undefined && (signs.some((name) => (counters[name] ?? 0) > 0) || (known(log)?.total ?? 0) > 0);
+}

@@ -1,5 +1,6 @@
 /** What of a text facts look at: a recorded host holds that and no more. Pure. */
 import { installedUnits, isOwnerProcess, UNIT_DIRS } from './firewalls.ts';
+import { SAMPLE, thinSample } from './flow-sample.ts';
 import { parseUdev } from './hooks.ts';
 import { linesOf } from './sysctl-files.ts';
 
@@ -9,12 +10,15 @@ const LINES: readonly { readonly path: RegExp; readonly keep: RegExp }[] = [
   { path: /^\/proc\/slabinfo$/, keep: /^(slabinfo|#|nf_conntrack)/ },
   { path: /\/modules\.(dep|builtin)$/, keep: /nf_conntrack\.ko|^kernel\/drivers\/net\// },
   { path: /^journalctl /, keep: /_conntrack: table full/ },
+  { path: /^ethtool -S /, keep: /conntrack_allowance/ },
+  { path: /^\/etc\/sysconfig\//, keep: /^\s*IP6?TABLES_(MODULES_UNLOAD|SYSCTL_LOAD_LIST)=/ },
 ];
 
 /** By path: files that matter only when they have such a text. */
 const WHOLE: readonly { readonly path: RegExp; readonly mention: RegExp }[] = [
   { path: /\/sysctl\.d\/|\/sysctl\.conf$/, mention: /conntrack|netfilter|[*?[]/ },
   { path: /\/(modprobe|modules-load)\.d\/|^\/etc\/modules$/, mention: /conntrack/ },
+  { path: /\/initramfs-tools\/modules$|\/dracut\.conf/, mention: /conntrack/ },
 ];
 
 /**
@@ -25,6 +29,7 @@ const WHOLE: readonly { readonly path: RegExp; readonly mention: RegExp }[] = [
 export function thin(name: string, text: string): string | undefined {
   if (/^\/proc\/\d+\/comm$/.test(name)) return isOwnerProcess(text.trim()) ? text : undefined;
   if (name === '/dev/kmsg') return kmsg(text);
+  if (name === SAMPLE.join(' ')) return thinSample(text);
   if (name === '/proc/version') return text.replace(/ \([^()\s]+@[^()\s]+\)/, '');
   if (/\/udev\/rules\.d\//.test(name)) return parseUdev(name, text).length > 0 ? text : undefined;
   if (name === '/proc/mounts') return mounts(text);

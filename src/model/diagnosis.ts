@@ -25,7 +25,7 @@ export type StrayKey = {
   readonly key: string;
   readonly value: string;
   readonly meant?: string;
-  /** a key that other kernels have or had, as sentence: `gone since 6.0` */
+  /** other kernels have or had it, as part of a sentence: `this kernel has no such key` */
   readonly once?: string;
 };
 

@@ -1,0 +1,194 @@
+/** Reads what only a diagnosis looks at, over a host. */
+import type { ReadHost } from '../host/host.ts';
+import type { CloudFacts, DiagnosisFacts, Facts, FlowSample, InitramfsFacts, Maybe, NamespaceTable } from '../model.ts';
+import { isKnown, known } from '../model.ts';
+import { knownNames } from '../origin-defaults.ts';
+import {
+  type Allowance,
+  ASSET_TAG,
+  cloudVendor,
+  countsForCloud,
+  DRACUT,
+  datapaths,
+  INITRAMFS_MODULES,
+  images,
+  loadsEarly,
+  parseAllowance,
+  SYSCONFIG,
+  unloadSwitch,
+  VENDOR,
+} from './beside.ts';
+import { COUNTERS, parseCounters } from './counters.ts';
+import { FLOWS, parseSample, SAMPLE } from './flow-sample.ts';
+import { dropIns } from './gather-config.ts';
+import { notInspected, PAUSE_MS } from './gather-live.ts';
+import { type Look, lookAt } from './look.ts';
+import { otherNamespaces } from './rules-namespaces.ts';
+import { strayKeys } from './stray-keys.ts';
+import { parseSysctl, type SysctlFile } from './sysctl-files.ts';
+import { UFW_DEFAULTS, ufwSysctlFile } from './ufw.ts';
+
+type Seen = Pick<Facts, 'machine' | 'table' | 'config'>;
+type Sleep = (ms: number) => Promise<void>;
+
+/**
+ * Everything but what the other facts have already. Loads no module, needs no root; what root alone can see is unknown.
+ *
+ * Child processes, each only where it tells something:
+ * - `head -c 131072 /proc/net/nf_conntrack`, as root
+ * - `ethtool -S`, once or twice for each network interface with a driver that counts what its cloud dropped
+ * - `stat -c …` where the initramfs loads nf_conntrack by itself
+ *
+ * @param sleep waits for milliseconds between two looks at counters that are not 0
+ */
+export async function gatherDiagnosis(outer: Look, seen: Seen, sleep: Sleep): Promise<DiagnosisFacts> {
+  const look = lookAt(outer.host);
+  const live = look.host.kind !== 'sysroot';
+  const interfaces = live ? await look.dir('/sys/class/net') : [];
+  const [stray, unloads, initramfs, sample, namespaces, cloud] = await Promise.all([
+    gatherStray(look, seen),
+    gatherUnloads(look),
+    gatherInitramfs(look, seen),
+    live ? gatherSample(look, seen) : notInspected,
+    live ? gatherNamespaces(look.host, sleep) : notInspected,
+    live ? gatherCloud(look, interfaces, sleep) : { interfaces: [] },
+  ]);
+  const before = new Set(outer.problems.map(({ file }) => file));
+  outer.problems.push(...look.problems.filter(({ file }) => !before.has(file)));
+  return {
+    strayKeys: stray,
+    unloads,
+    sample,
+    namespaces,
+    cloud,
+    datapaths: datapaths(interfaces),
+    ...(initramfs === undefined ? {} : { initramfs }),
+  };
+}
+
+async function gatherStray(look: Look, { table }: Seen): Promise<DiagnosisFacts['strayKeys']> {
+  const [files, defaults] = await Promise.all([dropIns(look, 'sysctl.d'), look.text(UFW_DEFAULTS)]);
+  const ufw = defaults === undefined ? undefined : ufwSysctlFile(defaults);
+  const linked = files.some(({ target }) => target === '/etc/sysctl.conf');
+  const more = [...(linked ? [] : ['/etc/sysctl.conf']), ...(ufw === undefined ? [] : [ufw])];
+  const texts = await Promise.all(more.map(async (path) => ({ path, text: await look.text(path) })));
+  const parsed = [...files, ...texts].flatMap(({ path, text }): SysctlFile[] =>
+    text === undefined ? [] : [{ file: path, entries: parseSysctl(text) }],
+  );
+  // Without a module no key is there: then every key that some kernel has may be meant.
+  const live = Object.keys(table.values);
+  const suspects = strayKeys(parsed, live.length > 0 ? live : knownNames(), knownNames());
+  const there = await Promise.all(suspects.map(({ path }) => look.stat(`/proc/sys/${path}`)));
+  return suspects.flatMap(({ stray }, at) => (there[at] === undefined ? [stray] : []));
+}
+
+async function gatherUnloads(look: Look): Promise<DiagnosisFacts['unloads']> {
+  const texts = await Promise.all(SYSCONFIG.map(async (file) => ({ file, text: await look.text(file) })));
+  return texts.flatMap(({ file, text }) => unloadSwitch(file, text ?? '') ?? []);
+}
+
+async function gatherInitramfs(look: Look, { machine, config }: Seen): Promise<InitramfsFacts | undefined> {
+  const dirs = await Promise.all(
+    DRACUT.map(async (dir) =>
+      (await look.dir(dir)).filter((name) => name.endsWith('.conf')).map((name) => `${dir}/${name}`),
+    ),
+  );
+  const files = [INITRAMFS_MODULES, '/etc/dracut.conf', ...dirs.flat()];
+  const texts = await Promise.all(files.map(async (file) => loadsEarly(file, (await look.text(file)) ?? '')));
+  const [loaded] = texts.flatMap((found) => found ?? []);
+  const stats = await Promise.all(images(machine.kernel).map((path) => look.stat(path)));
+  const image = images(machine.kernel).find((_, at) => stats[at] !== undefined);
+  if (loaded === undefined || image === undefined || machine.kernel === '') return undefined;
+  return {
+    ...loaded,
+    image,
+    newer: await newerThan(look, image, [...new Set(config.modprobe.map(({ file }) => file))]),
+  };
+}
+
+/** `stat -c '%Y %n'`: the second of the last change of each file. stat(1) */
+async function newerThan(look: Look, image: string, files: readonly string[]): Promise<Maybe<readonly string[]>> {
+  if (look.host.kind === 'sysroot') return notInspected;
+  if (files.length === 0) return [];
+  const { code, stdout } = await look.host.run(['stat', '-L', '-c', '%Y %n', '--', image, ...files]);
+  const times = new Map(
+    stdout.split('\n').map((line) => [line.replace(/^\d+ /, ''), Number.parseInt(line, 10)] as const),
+  );
+  const made = times.get(image);
+  if (code !== 0 || made === undefined) return { unknown: `stat ended with code ${code}` };
+  return files.filter((file) => (times.get(file) ?? 0) > made);
+}
+
+async function gatherSample(look: Look, { table }: Seen): Promise<Maybe<FlowSample>> {
+  if (!isKnown(table.count)) return table.count;
+  if ((await look.stat(FLOWS)) === undefined)
+    return { unknown: `this kernel has no ${FLOWS} (CONFIG_NF_CONNTRACK_PROCFS)` };
+  if (!look.host.root) return { unknown: `only root can read ${FLOWS}` };
+  const { code, stdout } = await look.host.run(SAMPLE, { timeoutMs: 5_000 });
+  if (code !== 0) return { unknown: `${FLOWS} could not be read: head ended with code ${code}` };
+  const seconds = Number(table.values.tcp_timeout_established);
+  return parseSample(stdout, Number.isInteger(seconds) ? seconds : undefined);
+}
+
+/**
+ * The tables of other namespaces through /proc/PID/net, which shows the namespace of that process to everybody; nobody
+ * enters it. Source: get_proc_task_net in fs/proc/proc_net.c.
+ */
+async function gatherNamespaces(host: ReadHost, sleep: Sleep): Promise<Maybe<readonly NamespaceTable[]>> {
+  if (!host.root) return { unknown: 'only root can see in which namespaces the processes of others are' };
+  const found = await otherNamespaces(host);
+  const first = await Promise.all(found.map((each) => countersOf(host, each)));
+  const drops = first.some((counters) => (known(counters)?.drop ?? 0) + (known(counters)?.early_drop ?? 0) > 0);
+  if (drops) await sleep(PAUSE_MS);
+  const later = drops ? await Promise.all(found.map((each) => countersOf(host, each))) : first;
+  return found.map(({ inode, name, processes }, at): NamespaceTable => {
+    const gone = { unknown: 'the namespace was gone' };
+    const counters = first[at] ?? gone;
+    return { inode, ...(name === undefined ? {} : { name }), processes, counters, countersLater: later[at] ?? gone };
+  });
+}
+
+async function countersOf(
+  host: ReadHost,
+  { path, processes }: { readonly path: string; readonly processes: readonly string[] },
+): Promise<NamespaceTable['counters']> {
+  const pid = /^\/proc\/(\d+)\//.exec(path)?.[1] ?? /\((\d+)\)$/.exec(processes[0] ?? '')?.[1];
+  if (pid === undefined) return { unknown: 'no process is in it that it could be seen through' };
+  const file = COUNTERS.replace('/proc/net/', `/proc/${pid}/net/`);
+  const text = await host.readFile(file).catch(() => undefined);
+  const counters = text === undefined ? undefined : parseCounters(text);
+  return counters ?? { unknown: `${file} could not be read` };
+}
+
+async function gatherCloud(look: Look, names: readonly string[], sleep: Sleep): Promise<CloudFacts> {
+  const [maker, tag, drivers] = await Promise.all([
+    look.peek(VENDOR),
+    look.peek(ASSET_TAG),
+    Promise.all(names.map((name) => look.glance(`/sys/class/net/${name}/device/driver`))),
+  ]);
+  const counting = names
+    .map((name, at) => ({ name, driver: drivers[at]?.replace(/^.*\//, '') ?? '' }))
+    .filter(({ driver }) => countsForCloud(driver));
+  const first = await Promise.all(counting.map(({ name }) => allowanceOf(look, name)));
+  const drops = first.some((each) => (known(each)?.exceeded ?? 0) > 0);
+  if (drops) await sleep(PAUSE_MS);
+  const later = drops ? await Promise.all(counting.map(({ name }) => allowanceOf(look, name))) : first;
+  const vendor = cloudVendor(maker ?? '', tag ?? '');
+  const interfaces = counting.map(({ name, driver }, at) => {
+    const available = known(later[at] ?? {})?.available;
+    const told = { exceeded: exceededOf(first[at]), exceededLater: exceededOf(later[at]) };
+    return { name, driver, ...told, ...(available === undefined ? {} : { available }) };
+  });
+  return { ...(vendor === undefined ? {} : { vendor }), interfaces };
+}
+
+function exceededOf(found: Maybe<Allowance> | undefined): Maybe<number> {
+  if (found === undefined || !isKnown(found)) return found ?? { unknown: 'not asked' };
+  return found.exceeded ?? { unknown: 'the driver has no counter conntrack_allowance_exceeded: it is too old' };
+}
+
+async function allowanceOf(look: Look, name: string): Promise<Maybe<Allowance>> {
+  const { code, stdout } = await look.host.run(['ethtool', '-S', name], { timeoutMs: 5_000 });
+  if (code === 127) return { unknown: 'ethtool is not installed' };
+  return code === 0 ? parseAllowance(stdout) : { unknown: `ethtool -S ended with code ${code}` };
+}
