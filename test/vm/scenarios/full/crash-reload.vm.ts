@@ -1,6 +1,6 @@
 // kill -9 and signals at the steps of a reload: its own recovery brings everything back, the firewall too.
 import { expect, test } from 'vitest';
-import { kill9 } from '../../lab/crash.ts';
+import { kill9, type Point } from '../../lab/crash.ts';
 import { evidence } from '../../lab/evidence.ts';
 import { active, expectRuleset, ruleset } from '../../lab/firewalls.ts';
 import { canLogIn } from '../../lab/peer.ts';
@@ -10,6 +10,21 @@ import { expectClean, named, picture, pointsOf, proved, reach, recovered, stepsO
 
 const ARGS = '--strategy reload --max 131072';
 const HOUR = 3_600_000;
+
+/**
+ * One moment a step, each in turn, of the first step of each kind and of those for nf_conntrack and ufw; what comes before
+ * the first record has nothing to take back but files.
+ */
+function onePerStep(steps: readonly string[]): Point[] {
+  const kind = (step = '') => step.split(' ')[0];
+  return pointsOf(steps).filter(({ seq, moment }) => {
+    const step = steps[seq];
+    const first = steps.findIndex((each) => kind(each) === kind(step)) === seq;
+    if (step === undefined || !(first || /(nf_conntrack|ufw)$/.test(step))) return false;
+    const moments = pointsOf(steps).filter((one) => one.seq === seq);
+    return moments[seq % moments.length]?.moment === moment;
+  });
+}
 
 async function expectAsBefore(vm: Vm, before: string, where: string) {
   expect(await picture(vm), where).toBe(before);
@@ -23,11 +38,7 @@ test('reload, under ufw: killed at every step', { timeout: HOUR }, () =>
   withVm({ kernel: '6.1', firewall: 'ufw' }, async (vm) => {
     const [before, rules] = [await picture(vm), await ruleset(vm)];
     const steps = await stepsOf(vm, ARGS);
-    // One moment a step, each in turn; what comes before the first record has nothing to take back but files.
-    const points = pointsOf(steps).filter(({ seq, moment }) => {
-      const moments = pointsOf(steps).filter((one) => one.seq === seq);
-      return seq >= 0 && moments[seq % moments.length]?.moment === moment;
-    });
+    const points = onePerStep(steps);
     for (const point of points) {
       const where = named(point, steps);
       await kill9(vm, await reach(vm, point, `apply --yes ${ARGS}`, 'perform'));

@@ -19,12 +19,12 @@ async function signalled(vm: Vm, { pid }: Stopped, signal: string): Promise<void
   await vm.sh(`kill -${signal} ${pid} && kill -CONT ${pid}`);
 }
 
-test('live: SIGHUP and SIGTERM, in turn, at every other step', { timeout: HOUR }, () =>
+test('live: SIGHUP and SIGTERM, in turn, at every third step', { timeout: HOUR }, () =>
   withVm({ kernel: '6.1' }, async (vm) => {
     await vm.sh('modprobe nf_conntrack');
     const before = await picture(vm);
     const steps = await stepsOf(vm, LIVE);
-    const points = pointsOf(steps).filter(({ moment }, at) => moment !== 'end' && at % 2 === 1);
+    const points = pointsOf(steps).filter(({ moment }, at) => moment !== 'end' && at % 3 === 1);
     const told: string[] = [];
     for (const [at, point] of points.entries()) {
       const [where, signal] = [named(point, steps), at % 2 === 0 ? 'HUP' : 'TERM'];
