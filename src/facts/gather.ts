@@ -49,11 +49,12 @@ import { UFW_CONF, ufwEnabled } from './ufw.ts';
  *   the tree tells them
  * @param deps `sleep` waits for milliseconds between two looks at the counters; `rules` asks, as root, for the rules
  *   that hold the module too, and for what a guard would cut, which takes the children that rules.ts, guard.ts and
- *   tunnels.ts name; `diagnosis` asks for what a diagnosis looks at, see gather-diagnosis.ts
+ *   tunnels.ts name; `diagnosis` asks for what a diagnosis looks at, see gather-diagnosis.ts; `log: false` leaves
+ *   the log of the kernel alone
  */
 export async function gather(
   host: ReadHost,
-  deps: { sleep(ms: number): Promise<void>; rules?: boolean; diagnosis?: boolean },
+  deps: { sleep(ms: number): Promise<void>; rules?: boolean; diagnosis?: boolean; log?: boolean },
 ): Promise<Facts> {
   const look = lookAt(host);
   const live = host.kind !== 'sysroot';
@@ -62,7 +63,7 @@ export async function gather(
     gatherModule(look, machine.kernel),
     gatherConfig(look, machine.systemd),
     gatherFirewalls(look, machine.systemd),
-    live ? gatherLog(look) : notInspected,
+    deps.log === false ? { unknown: 'the log was not looked at' } : live ? gatherLog(look) : notInspected,
     look.text(STATE),
   ]);
   const table = live ? await gatherTable(look, module.state) : unseenTable;
