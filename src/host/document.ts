@@ -65,6 +65,23 @@ export function placeText(path: string, text: string, replaces: (old: string) =>
   }
 }
 
+/**
+ * The same, but for the care about directories: for text that harms nobody wherever it lands, in a directory that another
+ * user owns, as monitoring's often is. The temporary file is hidden and never followed; a link that has the name is
+ * replaced, not followed.
+ * @throws HostError TAKEN: something else has that name; the errno
+ */
+export function placeHarmless(path: string, text: string, replaces: (old: string) => boolean): void {
+  try {
+    const old = lstatSync(path, { throwIfNoEntry: false });
+    const free = old === undefined || old.isSymbolicLink() || (old.isFile() && replaces(readText(path) ?? ''));
+    if (!free) throw new HostError(path, 'TAKEN', `${path} is there already and is not what ctfix writes there`);
+    place(path, text);
+  } catch (error) {
+    throw hostError(path, 'be written', error);
+  }
+}
+
 /** The same care for a directory that will be written into: its own path is given back when it is safe. */
 export function safeDirectory(path: string): string {
   return walkPath(path, { root: '', followLast: true, judge: judgeFor([0, process.geteuid?.() ?? 0]) });
