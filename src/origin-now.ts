@@ -14,7 +14,7 @@ export type Given = {
    * network namespace; `somebody`, set at a time unknown by what no file tells; `unknown`, nothing can be said
    */
   readonly by: Held['by'] | 'ctfix' | 'host' | 'somebody' | 'unknown';
-  /** part of a sentence: `kernel default at load (…)`, `/etc/sysctl.d/x.conf:3` */
+  /** part of a sentence: `kernel default at load`, `/etc/sysctl.d/x.conf:3` */
   readonly how: string;
   readonly file?: string;
   readonly line?: number;
@@ -81,21 +81,21 @@ function valueGiven(facts: Facts, name: string, live: string): Given {
   return ownValues(name).length === 0 ? untold(live) : somebody(live);
 }
 
-function given({ value, by, why, file, line }: Held, name: string): Given {
+function given({ value, by, file, line }: Held, name: string): Given {
   const at = { ...(file !== undefined && { file }), ...(line !== undefined && { line }) };
   return {
     value: String(value),
     by,
-    how: HOW[by](file === undefined ? '' : placeOf({ file, line }), name, why),
+    how: HOW[by](file === undefined ? '' : placeOf({ file, line }), name),
     ...at,
   };
 }
 
 const eight = (name: string) => (name === 'max' ? '8 × ' : '');
 
-/** How a value came about, from the place of the line that decides and the reason for the next boot. */
-const HOW: Readonly<Record<Held['by'], (place: string, name: string, why: string) => string>> = {
-  kernel: (_place, _name, why) => `kernel default at load, ${why}`,
+/** How a value came about, from the place of the line that decides. */
+const HOW: Readonly<Record<Held['by'], (place: string, name: string) => string>> = {
+  kernel: () => 'kernel default at load',
   modprobe: (place, name) => `${eight(name)}hashsize in ${place}, at load`,
   cmdline: (_place, name) => `${eight(name)}nf_conntrack.hashsize on the kernel command line, at load`,
   sysctl: (place) => place,
