@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { CtfixError, EXIT } from '../errors.ts';
 import { registerApply } from './apply.ts';
+import { asPlugin, registerCheck } from './check.ts';
 import { registerCompletion } from './completion.ts';
 import { registerConfirm } from './confirm.ts';
 import type { Deps } from './deps.ts';
@@ -14,6 +15,7 @@ import { registerPlan } from './plan.ts';
 import { registerRecover } from './recover.ts';
 import { registerRollback } from './rollback.ts';
 import type { Finish } from './runs.ts';
+import { registerStatus } from './status.ts';
 import { registerVerify } from './verify.ts';
 
 /** What EXIT says, for the reader of the help. */
@@ -53,6 +55,8 @@ export function program(deps: Deps, finish: Finish): Command {
     registerVerify,
     registerRollback,
     registerHistory,
+    registerStatus,
+    registerCheck,
     registerFacts,
     registerCompletion,
     registerPerform,
@@ -66,8 +70,8 @@ export function program(deps: Deps, finish: Finish): Command {
   return root;
 }
 
-/** Commands whose answer is about that change already, and those that look at no host. */
-const KNOWING: readonly string[] = ['confirm', 'rollback', 'perform', 'recover', 'completion'];
+/** Commands whose answer is about that change already, those that look at no host, and the plugin, which says one line. */
+const KNOWING: readonly string[] = ['confirm', 'rollback', 'status', 'check', 'perform', 'recover', 'completion'];
 
 /**
  * Runs the command that the words ask for.
@@ -76,6 +80,10 @@ const KNOWING: readonly string[] = ['confirm', 'rollback', 'perform', 'recover',
  * @throws CtfixError usage: words that are no command line of ours
  */
 export async function runProgram(words: readonly string[], deps: Deps): Promise<number> {
+  return asPlugin(words, () => parse(words, deps), deps);
+}
+
+async function parse(words: readonly string[], deps: Deps): Promise<number> {
   let code: number = EXIT.ok;
   const tree = program(deps, (finished) => {
     code = finished;
