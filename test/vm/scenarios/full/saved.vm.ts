@@ -7,7 +7,7 @@ import { type Vm, withVm } from '../../machine.ts';
 import { listing, says, table } from '../hands.ts';
 
 const PLAN = 'plans/change.plan';
-const SAVE = `mkdir -p plans; ctfix plan --max 131072 --timeout tcp_established=86400 --save ${PLAN}`;
+const SAVE = `mkdir -p plans; /usr/local/sbin/ctfix plan --max 131072 --timeout tcp_established=86400 --save ${PLAN}`;
 const APPLY = `sudo ctfix apply ${PLAN} --yes`;
 
 /** A command of admin's in a real login from the peer; gives all that it said. */
@@ -101,7 +101,7 @@ test('the host moves: exit code 4, each thing with old and new, nothing touched'
         exit: 'stale',
         changed: false,
       });
-      expect(await login(vm, `ctfix plan --show ${PLAN}`), what).toMatch(told);
+      expect(await login(vm, `/usr/local/sbin/ctfix plan --show ${PLAN}`), what).toMatch(told);
       await vm.sh(back);
     }
     await evidence(
