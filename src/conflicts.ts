@@ -11,6 +11,7 @@ import { compareBytes } from './facts/dropins.ts';
 import type { Facts, Refusal, SysctlLine } from './model.ts';
 import { isAlias, ufwStarts } from './nextboot.ts';
 import { OWN, placeOf } from './own.ts';
+import { remedyFor, ufwSetting } from './owners.ts';
 
 /** A line that would win, and the value that it should have. */
 export type Clash = {
@@ -21,6 +22,8 @@ export type Clash = {
   readonly wanted: string;
   /** what a line without --take-over is told to become */
   readonly setting: string;
+  /** the sysctl key, where it is one */
+  readonly key?: string;
 };
 
 /** A file with another text; `before` undefined: there is none yet. */
@@ -106,7 +109,8 @@ export function ownerClashes(facts: Facts, { key, value, wants }: Wanted): Clash
 
 function clash(code: string, { file, line, key, value }: SysctlLine, wanted: string, how: string): Clash {
   const what = `${key} = ${value} would win over ${wanted}: ${how}`;
-  return { code, file, line, what, wanted, setting: `the value to ${wanted}` };
+  const setting = code === 'ufw-sysctl' ? ufwSetting(key, wanted) : `the value to ${wanted}`;
+  return { code, file, line, what, wanted, setting, key };
 }
 
 /** The edits of the clashes where they are taken over, and a refusal for each one that is not or cannot be. */
@@ -138,15 +142,9 @@ export function settle(
   };
 }
 
-function refusalFor({ code, line, what, setting }: Clash, real: string, possible: boolean): Refusal {
-  const also = possible ? '; --take-over does that, and rollback takes it back' : '';
-  return {
-    code,
-    what,
-    remedy: `set ${setting} on line ${line} of ${real}, or remove that line${also}`,
-    file: real,
-    line,
-  };
+function refusalFor(clash: Clash, real: string, possible: boolean): Refusal {
+  const { code, what, line } = clash;
+  return { code, what, remedy: remedyFor(clash, real, possible), file: real, line };
 }
 
 /** Where a link leads, else the path itself. */

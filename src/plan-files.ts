@@ -9,6 +9,7 @@ import { bucketsKeyIsWritable, eventComesAfterKeys, roundBuckets } from './kerne
 import { type Facts, known, type PlanOptions, type Refusal, type Sizing, type SysctlLine } from './model.ts';
 import { isActive, isAlias, type Moment, nextLine } from './nextboot.ts';
 import { BUCKETS_KEY, keyOf, MAX_KEY, OWN, placeOf } from './own.ts';
+import { KUBE_PROXY_REMEDY } from './owners.ts';
 import { type Files, modprobeFiles } from './plan-modprobe.ts';
 import { asItIs, isLess, presentOf } from './present.ts';
 import { fill, type Templates } from './template.ts';
@@ -206,8 +207,7 @@ function kubeProxy(facts: Facts, max: number): Refusal[] {
     {
       code: 'kube-proxy',
       what: `kube-proxy runs here and raises max whenever it starts: ${max} would not last`,
-      remedy:
-        'set conntrack.maxPerCore and conntrack.min in its configuration (--conntrack-max-per-core, --conntrack-min)',
+      remedy: KUBE_PROXY_REMEDY,
     },
   ];
 }
