@@ -34,12 +34,17 @@ export function parseSample(text: string, established: number | undefined): Flow
     flows += 1;
     const kind = state === undefined ? protocol : `${protocol} ${state}`;
     kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
-    if (line.includes('[UNREPLIED]')) unreplied += 1;
+    if (line.includes('[UNREPLIED]') && !isEnding(kind)) unreplied += 1;
     if (/ dport=(\d+)/.exec(line)?.[1] === '53') dns += 1;
     const idle = established === undefined || left === undefined ? 0 : established - Number(left);
     if (kind === 'tcp ESTABLISHED' && idle >= SILENT_S) silent += 1;
   }
   return { flows, whole: text.length < SAMPLE_BYTES, kinds: Object.fromEntries(kinds), unreplied, dns, silent };
+}
+
+/** Whether flows of a kind have ended and only wait to be forgotten. */
+export function isEnding(kind: string): boolean {
+  return /^tcp (TIME_WAIT|CLOSE|CLOSE_WAIT|FIN_WAIT|LAST_ACK)$/.test(kind);
 }
 
 /** The same listing without addresses and ports, but for port 53. */

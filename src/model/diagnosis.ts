@@ -44,7 +44,7 @@ export type FlowSample = {
   readonly whole: boolean;
   /** by protocol, for TCP and the like with the state: `tcp TIME_WAIT`, `udp` */
   readonly kinds: Readonly<Record<string, number>>;
-  /** never answered by the other end */
+  /** never answered by the other end, and not ended */
   readonly unreplied: number;
   /** to port 53 */
   readonly dns: number;
