@@ -64,6 +64,12 @@ function inForce(facts: Facts, { targets, strategy }: ChangeRecord): boolean {
   return holds(known(facts.table.max)) || (strategy === 'persist' && holds(nextBoot(facts).load.max?.value));
 }
 
+/** The log lines that count, of this namespace and of others. */
+export function countedLines(facts: Facts): readonly LogLine[] {
+  const since = baseline(facts);
+  return (known(facts.log)?.full ?? []).filter((line) => counts(line, since));
+}
+
 function fromCount({ table }: Facts): string[] {
   const [count, max] = [known(table.count), known(table.max)];
   if (count === undefined || max === undefined || max === 0 || count < FULL * max) return [];
