@@ -37,6 +37,11 @@ const deps: Deps = {
   now: () => new Date(),
   sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   interactive: () => process.stdin.isTTY === true && process.stderr.isTTY === true,
+  openTerminal: async (inPlace) =>
+    (await import('./host/screen.ts')).openTerminal(
+      { stdin: process.stdin, stdout: stdout() },
+      inPlace && env.TERM !== 'dumb',
+    ),
   catchSignals,
   isRoot,
   recovery: () => ({ argv: ownWords(), unit: recoverUnit }),

@@ -43,6 +43,19 @@ export const parseHashsize = wholeNumber('--hashsize', { min: 1, max: HASHSIZE_L
 export const parsePeak = wholeNumber('--peak', { min: 1, max: MAX_LIMIT });
 export const parseRatio = wholeNumber('--ratio', { min: 1, max: 1024 });
 
+/** Seconds between two looks of `status --watch` where none are given. */
+export const WATCH_SECONDS = 2;
+
+/**
+ * Seconds between two looks at the table.
+ * @throws CtfixError usage: anything but a decimal number from 0.1 to 86400
+ */
+export function parseInterval(text: string): number {
+  const value = decimal(text);
+  if (value !== undefined && value >= 0.1 && value <= 86_400) return value;
+  throw usage('--watch', text, 'is no number of seconds; allowed is a number from 0.1 to 86400, such as 2 or 0.5');
+}
+
 /**
  * The factor between the largest count that was seen and the size that is planned.
  * @throws CtfixError usage: anything but a decimal number from 1 to 100 (`2`, `1.5`)

@@ -2,6 +2,7 @@
 import type { Recovery } from '../apply/outcome.ts';
 import type { Ask } from '../ask.ts';
 import type { Host, ReadHost } from '../host/host.ts';
+import type { Terminal } from '../host/screen.ts';
 import type { View } from '../render/paint.ts';
 import type { Templates } from '../template.ts';
 
@@ -26,6 +27,8 @@ export type Deps = {
   sleep(ms: number): Promise<void>;
   /** a person can be asked: stdin and stderr are terminals */
   interactive(): boolean;
+  /** for a command that goes on until it is ended; `inPlace`: it would like to draw on a terminal */
+  openTerminal(inPlace: boolean): Promise<Terminal>;
   /** from this call on a signal only sets the flag that the result tells; a second one ends the process */
   catchSignals(hangup?: 'hangup-goes-on'): () => boolean;
   readonly isRoot: boolean;

@@ -4,11 +4,13 @@ import {
   addTimeout,
   parseHashsize,
   parseHeadroom,
+  parseInterval,
   parseMax,
   parseMemoryLimit,
   parsePeak,
   parseRatio,
   STRATEGIES,
+  WATCH_SECONDS,
 } from '../options.ts';
 
 /** The flags that say what the table should be; plan and apply have them in common. */
@@ -49,6 +51,15 @@ export function rootFlag(command: Command): Command {
     new Option('--root <dir>', 'work on the files of this directory tree; its kernel stays unknown').argParser(
       directory,
     ),
+  );
+}
+
+/** `--watch [SECONDS]`: the value is the number of seconds between two looks. */
+export function watchFlag(command: Command): Command {
+  return command.addOption(
+    new Option('--watch [seconds]', 'look again and again until q or Ctrl-C; every 2 seconds unless told')
+      .preset(String(WATCH_SECONDS))
+      .argParser(parseInterval),
   );
 }
 

@@ -11,10 +11,15 @@ import { statusText } from '../render/status.ts';
 import { size } from '../sizing.ts';
 import { type Status, statusOf } from '../status.ts';
 import type { CommonFlags, Deps } from './deps.ts';
-import { examples, fileName, outputFlag, rootFlag } from './flags.ts';
+import { examples, fileName, outputFlag, rootFlag, watchFlag } from './flags.ts';
 import { type Finish, runs } from './runs.ts';
 
-type Flags = CommonFlags & { readonly root?: string; readonly output: string; readonly textfile?: string };
+type Flags = CommonFlags & {
+  readonly root?: string;
+  readonly output: string;
+  readonly textfile?: string;
+  readonly watch?: number;
+};
 
 /** Adds the command to the program. */
 export function registerStatus(program: Command, deps: Deps, finish: Finish): void {
@@ -26,9 +31,10 @@ export function registerStatus(program: Command, deps: Deps, finish: Finish): vo
         fileName,
       ),
     );
-  outputFlag(rootFlag(command), ['text', 'json', 'prometheus']);
+  outputFlag(rootFlag(watchFlag(command)), ['text', 'json', 'prometheus']);
   examples(command, [
     ['ctfix status', 'how full, what is dropped, what the next boot gives'],
+    ['ctfix status --watch', 'fill, growth, drops and the time that is left, every 2 seconds'],
     ['ctfix status -o json | jq .origins', 'every value with what gives it'],
     ['ctfix status --textfile /var/lib/prometheus/node-exporter/ctfix.prom', 'metrics, from a timer'],
   ]);
@@ -38,6 +44,10 @@ export function registerStatus(program: Command, deps: Deps, finish: Finish): vo
 async function runStatus(flags: Flags, deps: Deps): Promise<number> {
   if (flags.textfile !== undefined && flags.output === 'json') {
     throw new CtfixError('usage', '--textfile writes metrics; -o json does not go with it');
+  }
+  if (flags.watch !== undefined) {
+    if (flags.textfile !== undefined) throw new CtfixError('usage', '--textfile and --watch do not go together');
+    return (await import('./status-watch.ts')).watch({ ...flags, watch: flags.watch }, deps);
   }
   const metrics = flags.textfile !== undefined || flags.output === 'prometheus';
   const status = await lookAtStatus(await deps.look(flags), metrics ? 'metrics' : 'all', deps);

@@ -2,6 +2,7 @@
 import type { Ask, Question } from '../../src/ask.ts';
 import type { Deps } from '../../src/commands/deps.ts';
 import type { Host } from '../../src/host/host.ts';
+import type { Terminal } from '../../src/host/screen.ts';
 
 export type Said = { out: string; err: string; readonly asked: Question<string>[] };
 
@@ -34,6 +35,7 @@ export function fakeDeps(more: Partial<Deps> = {}, answers: readonly string[] = 
     now: () => new Date('2026-11-24T05:33:10.000Z'),
     sleep: async () => undefined,
     interactive: () => false,
+    openTerminal: none as () => Promise<Terminal>,
     catchSignals: () => () => false,
     isRoot: true,
     recovery: () => ({ argv: ['/usr/local/sbin/ctfix'], unit: '{{program}} {{command}}' }),

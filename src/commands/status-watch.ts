@@ -1,0 +1,131 @@
+/** `ctfix status --watch`: the table look by look, until it is ended; no child process, three small files for a look. */
+import { CtfixError, EXIT } from '../errors.ts';
+import { COUNTERS, parseCounters } from '../facts/counters.ts';
+import { NETFILTER, sizeOf } from '../facts/table.ts';
+import type { ReadHost } from '../host/host.ts';
+import type { Terminal, Woken } from '../host/screen.ts';
+import type { Maybe } from '../model.ts';
+import { watchScreen } from '../render/watch.ts';
+import { planPeak, watchEnd, watchJson, watchLine } from '../render/watch-log.ts';
+import { nextLook, type Sample, type Watched, watched } from '../watch.ts';
+import type { CommonFlags, Deps } from './deps.ts';
+
+/** `watch`: seconds between two looks. */
+export type WatchFlags = CommonFlags & { readonly root?: string; readonly output: string; readonly watch: number };
+
+/**
+ * Watches until a key, a signal or a reader that went away ends it.
+ * @returns 0, or 1 where the answer could not be written
+ * @throws CtfixError usage: below `--root` there is nothing to watch, and what is no line a look is no format here
+ */
+export async function watch(flags: WatchFlags, deps: Deps): Promise<number> {
+  if (flags.root !== undefined) {
+    throw new CtfixError('usage', '--watch looks at a running kernel; below --root there is none');
+  }
+  if (!['text', 'json'].includes(flags.output)) {
+    throw new CtfixError('usage', `--watch has no answer in the form ${flags.output}; allowed are text and json`);
+  }
+  const terminal = await deps.openTerminal(flags.output === 'text');
+  try {
+    const host = await deps.look(terminal.inPlace ? {} : flags);
+    const { state, why } = await watching(host, terminal, flags, deps);
+    await terminal.close();
+    sayEnd(state, terminal, flags, deps);
+    return why === 'failed' ? EXIT.failed : EXIT.ok;
+  } finally {
+    await terminal.close();
+  }
+}
+
+/** Looks at times that are counted from the first one, so that they do not drift; those that were missed are left out. */
+async function watching(
+  host: ReadHost,
+  terminal: Terminal,
+  flags: WatchFlags,
+  deps: Deps,
+): Promise<{ readonly state: Watched; readonly why: Woken }> {
+  const step = flags.watch * 1000;
+  const began = terminal.clock();
+  let due = 0;
+  let state = watched(await sample(host, terminal, deps), flags.watch);
+  show(state, terminal, flags, deps);
+  for (;;) {
+    due = Math.max(due, Math.floor((terminal.clock() - began) / step)) + 1;
+    const why = await onTime(began + step * due, terminal, () => show(state, terminal, flags, deps));
+    if (why !== 'time') return { state, why };
+    state = nextLook(state, await sample(host, terminal, deps));
+    show(state, terminal, flags, deps);
+  }
+}
+
+/** Waits; a screen that changed meanwhile is drawn anew, without another look. */
+async function onTime(until: number, terminal: Terminal, redraw: () => void): Promise<Woken> {
+  for (;;) {
+    const why = await terminal.wait(until);
+    if (why !== 'resized') return why;
+    if (terminal.inPlace) redraw();
+  }
+}
+
+function show(state: Watched, terminal: Terminal, flags: WatchFlags, deps: Deps): void {
+  if (terminal.inPlace) {
+    const hint = terminal.keys ? 'q ends' : 'Ctrl-C ends';
+    terminal.draw(watchScreen(state, terminal.size(), deps.view('stdout', flags), hint));
+  } else terminal.write(flags.output === 'json' ? watchJson(state) : watchLine(state));
+}
+
+/** The last screen stays to be read; a program that reads objects gets no other line. */
+function sayEnd(state: Watched, terminal: Terminal, flags: WatchFlags, deps: Deps): void {
+  if (flags.output === 'json') {
+    if ((state.highest?.count ?? 0) > 0) deps.note(planPeak(state.highest?.count ?? 0));
+    return;
+  }
+  const screen = terminal.inPlace ? watchScreen(state, terminal.size(), deps.view('stdout', flags)) : [];
+  deps.write(screen.map((line) => `${line}\n`).join(''));
+  deps.write(watchEnd(state));
+}
+
+async function sample(host: ReadHost, terminal: Terminal, deps: Deps): Promise<Sample> {
+  const [count, max, counters, load] = await Promise.all([
+    numberIn(host, `${NETFILTER}/nf_conntrack_count`),
+    numberIn(host, `${NETFILTER}/nf_conntrack_max`),
+    countersOf(host),
+    host.stat('/sys/module/nf_conntrack').then(
+      (stat) => stat?.inode,
+      () => undefined,
+    ),
+  ]);
+  const loaded = count !== undefined || max !== undefined;
+  const absent = { unknown: 'nf_conntrack is not loaded' };
+  return {
+    at: terminal.clock(),
+    time: deps.now(),
+    loaded,
+    count: count ?? absent,
+    max: max ?? absent,
+    counters: loaded ? counters : absent,
+    load,
+  };
+}
+
+/** undefined where there is no such key. */
+async function numberIn(host: ReadHost, path: string): Promise<Maybe<number> | undefined> {
+  const text = await textOf(host, path);
+  if (typeof text !== 'string') return text;
+  return sizeOf(text.trim()) ?? { unknown: `${path} is not a number` };
+}
+
+async function countersOf(host: ReadHost): Promise<Sample['counters']> {
+  const text = await textOf(host, COUNTERS);
+  if (text === undefined) return { unknown: 'this kernel has no counters to read (CONFIG_NF_CONNTRACK_PROCFS)' };
+  if (typeof text !== 'string') return text;
+  return parseCounters(text) ?? { unknown: `${COUNTERS} is not in a form that is known` };
+}
+
+async function textOf(host: ReadHost, path: string): Promise<Maybe<string> | undefined> {
+  try {
+    return await host.readFile(path);
+  } catch (error) {
+    return { unknown: error instanceof Error ? error.message : `${path} cannot be read` };
+  }
+}
