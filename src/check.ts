@@ -105,9 +105,10 @@ function alerts({ start, end, inside }: Range, value: number): boolean {
   return (value >= start && value <= end) === inside;
 }
 
-/** The range in whole flows that the same counts are in. */
+/** The range in whole flows that the same counts are in; what binary fractions add to a percentage is rounded off. */
 function inFlows({ start, end, inside }: Range, max: number): Range {
-  return { start: Math.ceil((start * max) / 100), end: Math.floor((end * max) / 100), inside };
+  const flows = (percent: number) => Number(((percent * max) / 100).toFixed(6));
+  return { start: Math.ceil(flows(start)), end: Math.floor(flows(end)), inside };
 }
 
 function why(word: Word, { warning, critical }: CheckOptions): string {
