@@ -6,6 +6,7 @@ import { asPlugin, registerCheck } from './check.ts';
 import { registerCompletion } from './completion.ts';
 import { registerConfirm } from './confirm.ts';
 import type { Deps } from './deps.ts';
+import { registerDoctor } from './doctor.ts';
 import { registerFacts } from './facts.ts';
 import { examples } from './flags.ts';
 import { registerHistory } from './history.ts';
@@ -22,7 +23,7 @@ import { registerVerify } from './verify.ts';
 const EXIT_CODES = [
   [EXIT.ok, 'done, or nothing to do'],
   [EXIT.failed, 'failed, nothing changed'],
-  [EXIT.pending, 'changes pending (plan --detailed-exitcode), or findings (verify)'],
+  [EXIT.pending, 'changes pending (plan --detailed-exitcode), or findings (verify, doctor)'],
   [EXIT.refused, 'refused: a precondition does not hold, nothing touched'],
   [EXIT.stale, 'stale: the host is no longer as it was planned for, nothing touched'],
   [EXIT.rolledBack, 'failed and rolled back'],
@@ -56,6 +57,7 @@ export function program(deps: Deps, finish: Finish): Command {
     registerRollback,
     registerHistory,
     registerStatus,
+    registerDoctor,
     registerCheck,
     registerFacts,
     registerCompletion,

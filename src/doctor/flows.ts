@@ -1,0 +1,123 @@
+/** Flows that are lost to races, and flows that nobody uses any more. Pure. */
+
+import { isEnding } from '../facts/flow-sample.ts';
+import { type Facts, type FlowSample, known } from '../model.ts';
+import { grouped, percent } from '../render/numbers.ts';
+import { CHAIN, counterOf, type Finding, type Remedy, type Seen } from './finding.ts';
+
+/** Rarer races than one a minute are part of every busy host. */
+const OFTEN = 1;
+
+/**
+ * Two packets made the same new flow at once, and one of them was dropped: mostly DNS, whose resolver sends two questions
+ * from one socket. Refused chains are counted in the same column (nf_conntrack_confirm), and have a rule of their own.
+ */
+export function insertRaces({ facts }: Seen): Finding | undefined {
+  const failed = counterOf(facts, 'insert_failed');
+  const chain = counterOf(facts, ...CHAIN);
+  if (failed === undefined) return undefined;
+  const [total, rise] = [failed.total - (chain?.total ?? 0), failed.rise - (chain?.rise ?? 0)];
+  const perMinute =
+    failed.perMinute === undefined || failed.total === 0 ? 0 : (failed.perMinute * total) / failed.total;
+  if (rise <= 0 && perMinute < OFTEN) return undefined;
+  const sample = known(facts.diagnosis?.sample ?? { unknown: '' });
+  const often = perMinute > 0 ? `, ${grouped(Math.round(perMinute))} a minute on average` : '';
+  return {
+    code: 'insert-races',
+    severity: rise > 0 ? 'warning' : 'note',
+    what: 'new flows are lost in races with each other, not for want of room: a larger table does not help',
+    proof: [
+      `insert_failed ${grouped(total)}${often}${rise > 0 ? `, ${grouped(rise)} in half a second` : ', none just now'}`,
+      ...(sample !== undefined && sample.dns > 0
+        ? [`${percent(sample.dns / sample.flows)} of ${grouped(sample.flows)} flows looked at are DNS`]
+        : []),
+    ],
+    remedies: [
+      {
+        say: 'DNS over UDP is the usual cause: let the resolver use a socket for each question (glibc), on this host and in its containers',
+        command: "echo 'options single-request-reopen' | sudo tee -a /etc/resolv.conf",
+      },
+      { say: 'or run a DNS cache on this host, which needs no tracking (a notrack rule for port 53)' },
+      { say: 'with SNAT or MASQUERADE, --random-fully (iptables) or fully-random (nft) ends races for a port' },
+    ],
+  };
+}
+
+/** From that fill on it matters who is in the table. */
+const FILLED = 0.5;
+/** From that fill on it is more than a note: a busy host may well live with many ended flows. */
+const PRESSING = 0.8;
+/** From that share on one kind of flow is the story. */
+const MOST = 0.5;
+const ENOUGH = 200;
+
+/** Most of the table is flows that have ended, were never answered, or have been silent for a day. */
+export function deadEntries({ facts, evidence }: Seen): Finding | undefined {
+  const [count = 0, max = 0] = [known(facts.table.count), known(facts.table.max)];
+  const sample = known(facts.diagnosis?.sample ?? { unknown: '' });
+  if (sample === undefined || max === 0 || count < FILLED * max) return undefined;
+  const expired = sample.whole ? Math.max(0, count - sample.flows) : 0;
+  const kinds = deadKinds(sample);
+  const dead = kinds.reduce((sum, { flows }) => sum + flows, 0);
+  const seen = sample.flows + expired;
+  if (seen < ENOUGH || dead + expired < MOST * seen) return undefined;
+  return {
+    code: 'dead-entries',
+    severity: evidence.full.length > 0 || count >= PRESSING * max ? 'warning' : 'note',
+    what: `the count is inflated: ${percent((dead + expired) / seen)} of the flows are dead, and raising max would only hide them`,
+    proof: [
+      `${grouped(count)} of ${grouped(max)} flows (${percent(count / max)})`,
+      ...(expired > 0
+        ? [`${grouped(expired)} have expired, and the kernel has not taken them out of the count yet`]
+        : []),
+      ...kinds.filter(({ flows }) => flows > 0).map(({ what, flows }) => `${percent(flows / seen)} ${what}`),
+      ...(sample.whole ? [] : [`by ${grouped(sample.flows)} flows, taken as they lie in the hash`]),
+    ],
+    remedies: [
+      ...kinds.filter(({ flows }) => flows >= dead / 3 && flows > 0).map(({ remedy }) => remedy),
+      { say: 'see whose they are', command: 'sudo ctfix top' },
+    ],
+  };
+}
+
+type Kind = { readonly what: string; readonly flows: number; readonly remedy: Remedy };
+
+/** Every flow is of one kind at most. */
+function deadKinds({ kinds, unreplied, silent }: FlowSample): Kind[] {
+  const ending = Object.entries(kinds).reduce((sum, [kind, flows]) => sum + (isEnding(kind) ? flows : 0), 0);
+  return [
+    {
+      what: 'are TCP connections that have ended (TIME_WAIT, CLOSE, …)',
+      flows: ending,
+      remedy: {
+        say: 'forget ended connections sooner',
+        command: 'sudo ctfix apply --timeout tcp_time_wait=30 --timeout tcp_close_wait=30',
+      },
+    },
+    {
+      what: 'were never answered: a scan, a flood, or a service that is down',
+      flows: unreplied,
+      remedy: { say: 'see who sends what nobody answers', command: 'sudo ctfix top --by source' },
+    },
+    {
+      what: 'are established TCP connections without a packet for a day: their ends are gone, or keepalives are off',
+      flows: silent,
+      remedy: {
+        say: 'forget silent connections after a day; what must live longer in silence needs keepalives',
+        command: 'sudo ctfix apply --timeout tcp_established=86400',
+      },
+    },
+  ];
+}
+
+/** A table without a limit (max 0, before 6.19). */
+export function noLimit({ facts }: { readonly facts: Facts }): Finding | undefined {
+  if (known(facts.table.max) !== 0) return undefined;
+  return {
+    code: 'no-limit',
+    severity: 'note',
+    what: 'the table has no limit (max 0): nothing bounds its memory',
+    proof: ['net.netfilter.nf_conntrack_max is 0'],
+    remedies: [{ say: 'set one', command: 'sudo ctfix apply --max N' }],
+  };
+}

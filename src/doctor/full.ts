@@ -1,0 +1,154 @@
+/** A table that is full, or was: here, or in another network namespace. Pure. */
+import { countedLines } from '../evidence.ts';
+import { type Facts, known, type NamespaceTable } from '../model.ts';
+import { duration, grouped, percent, plural } from '../render/numbers.ts';
+import { counterOf, type Finding, type Remedy, type Seen } from './finding.ts';
+
+/** The share of max from which the kernel's own worker calls a table nearly full (gc_worker since 4.14). */
+const FULL = 0.95;
+
+/** The table of this namespace is full now, or was since the last raise of max that is still in force. */
+export function tableFull(seen: Seen): Finding | undefined {
+  const { facts, evidence } = seen;
+  if (evidence.full.length === 0 || ofOthers(facts)) return undefined;
+  const [count, max] = [known(facts.table.count), known(facts.table.max)];
+  const full = count !== undefined && max !== undefined && max > 0 && count >= FULL * max;
+  const rises = (['drop', 'early_drop'] as const).flatMap((name) => {
+    const rise = counterOf(facts, name)?.rise ?? 0;
+    return rise > 0 ? [`${name} rose by ${grouped(rise)} in half a second`] : [];
+  });
+  const now = full || rises.length > 0;
+  const size = max === undefined ? 'the table' : `the table of ${grouped(max)} flows`;
+  return {
+    code: 'table-full',
+    severity: now ? 'critical' : 'warning',
+    what: now ? `${size} is full: new connections fail` : `${size} was full and has not been made larger since`,
+    proof: [...evidence.full, ...rises, ...logRows(facts), ...(now ? [] : silentHere(facts))],
+    remedies: [...room(seen), { say: 'see who fills it', command: 'sudo ctfix top' }],
+  };
+}
+
+/** What the plan says: a larger table, or why there is none. */
+function room({ sizing, facts }: Seen): Remedy[] {
+  const { targets, refusals, notes } = sizing;
+  const max = known(facts.table.max);
+  if (refusals.length > 0) return refusals.map(({ what, remedy }) => ({ say: `${what}: ${remedy}` }));
+  if (known(facts.table.namespace) === 'child') {
+    return [
+      {
+        say: 'max is set outside this network namespace: raise it',
+        command: `sudo ctfix apply --max ${2 * (max ?? 0)}`,
+      },
+    ];
+  }
+  if (sizing.verdict === 'nothing' || targets.max === max) {
+    return notes.length > 0 ? notes.map((say) => ({ say })) : [{ say: 'see what can be done', command: 'ctfix plan' }];
+  }
+  const to = `max ${grouped(targets.max)} with ${grouped(targets.buckets)} buckets`;
+  return [{ say: `make it larger, without a reload: ${to}`, command: 'sudo ctfix apply' }];
+}
+
+function logRows(facts: Facts): string[] {
+  const last = countedLines(facts).findLast(({ netns }) => netns === undefined);
+  if (last === undefined) return [];
+  const uptime = known(facts.machine.uptime);
+  return [`${uptime === undefined ? '' : `${duration(uptime - last.at)} ago: `}${last.text}`];
+}
+
+/** Every packet that is dropped with that line is counted in its own namespace (nf_conntrack_in). */
+function neverHere({ table }: Facts): boolean {
+  const counters = known(table.countersLater) ?? known(table.counters);
+  const [count, max] = [known(table.count) ?? 0, known(table.max) ?? 0];
+  return counters?.drop === 0 && (counters.early_drop ?? 0) === 0 && (max === 0 || count < FULL * max);
+}
+
+function silentHere(facts: Facts): string[] {
+  if (!neverHere(facts)) return [];
+  return [
+    'but no packet was dropped in this network namespace since the module was loaded: the line may be about another one',
+  ];
+}
+
+/** Kernels before 6.17 do not say which namespace a line is about: then it is the one where packets were dropped. */
+function ofOthers(facts: Facts): boolean {
+  return neverHere(facts) && troubled(facts).length > 0;
+}
+
+type Trouble = { readonly table: NamespaceTable; readonly now: boolean; readonly proof: readonly string[] };
+
+/** The other namespaces in which packets were dropped or flows evicted, or that are full now. */
+function troubled(facts: Facts): Trouble[] {
+  const max = known(facts.table.max) ?? 0;
+  return (known(facts.diagnosis?.namespaces ?? []) ?? []).flatMap((table): Trouble[] => {
+    const first = known(table.counters);
+    const later = known(table.countersLater) ?? first;
+    if (first === undefined || later === undefined) return [];
+    const { entries = 0, drop = 0, early_drop: early = 0 } = later;
+    const rise = drop + early - (first.drop ?? 0) - (first.early_drop ?? 0);
+    const full = max > 0 && entries >= FULL * max;
+    if (!full && rise <= 0 && early === 0 && drop === 0) return [];
+    const share = max > 0 ? ` of ${grouped(max)} (${percent(entries / max)})` : '';
+    const proof = [
+      `${nameOf(table)}: ${plural(entries, 'flow')}${share}, ${grouped(drop)} packets dropped, ${grouped(early)} flows evicted`,
+      ...(rise > 0 ? [`${nameOf(table)}: ${grouped(rise)} of them in half a second`] : []),
+    ];
+    return [{ table, now: full || rise > 0, proof }];
+  });
+}
+
+function nameOf({ inode, name, processes }: Pick<NamespaceTable, 'inode' | 'name' | 'processes'>): string {
+  const inside = processes.length === 0 ? '' : `: ${processes.join(', ')}`;
+  return `network namespace ${name ?? inode}${name === undefined ? '' : ` (${inode})`}${inside}`;
+}
+
+/**
+ * The table of another namespace is or was full. max is one number for all namespaces and is held against the flows of
+ * each of them (__nf_conntrack_alloc), so that raising it helps there, too.
+ */
+export function namespaceFull(seen: Seen): Finding | undefined {
+  const { facts } = seen;
+  const named = countedLines(facts).filter(({ netns }) => netns !== undefined);
+  const unnamed = ofOthers(facts) ? countedLines(facts).filter(({ netns }) => netns === undefined) : [];
+  const trouble = troubled(facts);
+  const now = trouble.some((each) => each.now);
+  if (named.length === 0 && unnamed.length === 0 && !now) return undefined;
+  const lines = [...named, ...unnamed];
+  const inodes = [...new Set(named.flatMap(({ netns }) => netns ?? []))];
+  const told = trouble.map(({ table }) => table.inode);
+  const gone = inodes.filter((inode) => !told.includes(inode)).map((inode) => lookedFor(facts, inode));
+  const logged =
+    lines.length === 0 ? [] : [`the kernel logged ${plural(lines.length, 'time')}: ${lines.at(-1)?.text ?? ''}`];
+  return {
+    code: 'namespace-full',
+    severity: now ? 'critical' : 'warning',
+    what: `the table of another network namespace ${now ? 'is' : 'was'} full${evidenceHere(seen) ? '' : ', not the one of this host'}`,
+    proof: [...trouble.flatMap(({ proof }) => proof), ...gone, ...logged],
+    remedies: larger(seen),
+  };
+}
+
+function evidenceHere(seen: Seen): boolean {
+  return tableFull(seen) !== undefined;
+}
+
+function lookedFor(facts: Facts, inode: number): string {
+  const tables = known(facts.diagnosis?.namespaces ?? { unknown: '' });
+  if (tables === undefined) return `network namespace ${inode}: only root can see what it belongs to`;
+  const found = tables.find((each) => each.inode === inode);
+  if (found === undefined) return `network namespace ${inode}: it is gone now`;
+  const entries = known(found.countersLater)?.entries;
+  return `${nameOf(found)}: ${entries === undefined ? 'its flows are unknown' : `${plural(entries, 'flow')} now`}`;
+}
+
+function larger({ facts, sizing }: Seen): Remedy[] {
+  const max = known(facts.table.max) ?? 0;
+  const wanted = sizing.targets.max > max ? sizing.targets.max : 2 * max;
+  const say = 'max is one number for all namespaces, each may have as many flows: raise it';
+  return [
+    ...(max > 0 ? [{ say, command: `sudo ctfix apply --max ${wanted}` }] : []),
+    {
+      say: 'see who fills it there (the inode is that of /proc/PID/ns/net)',
+      command: 'sudo nsenter --net=/proc/PID/ns/net conntrack -L',
+    },
+  ];
+}

@@ -1,0 +1,103 @@
+/** A hash with too few buckets, and inserts that the kernel refuses because a chain is long. Pure. */
+import { longestRatio } from '../demand.ts';
+import { roundBuckets } from '../kernel.ts';
+import { type Facts, known } from '../model.ts';
+import { grouped } from '../render/numbers.ts';
+import { CHAIN, type CounterSeen, counterOf, type Finding, type Remedy, type Seen } from './finding.ts';
+
+/** Chains are refused from a random limit on: 8 to 31 or, later, 50 to 79; see chainLimitIsShort. */
+const limits = ({ shortChains }: Pick<Seen, 'shortChains'>) => (shortChains ? '8 to 31' : '50 to 79');
+
+/** Fewer than that for each minute is the rare long chain that any hash has: no finding. */
+const OFTEN = 1;
+
+/** Each flow is in two chains, one for each direction (Documentation/networking/nf_conntrack-sysctl.rst). */
+export function averageChain(flows: number, buckets: number): number {
+  return (2 * flows) / buckets;
+}
+
+/** `0.0037`, `2`, `61`: as many digits as tell something. */
+export function chainText(length: number): string {
+  return length >= 10 ? grouped(Math.round(length)) : String(Number(length.toPrecision(2)));
+}
+
+/** The buckets are too few for a full table, or for the flows that are there. */
+export function hashTooShort(seen: Seen): Finding | undefined {
+  const { facts, sizing } = seen;
+  const [count = 0, max, buckets] = [known(facts.table.count), known(facts.table.max), known(facts.table.buckets)];
+  if (max === undefined || buckets === undefined || buckets === 0) return undefined;
+  const load = max === 0 ? count : max;
+  const refused = counterOf(facts, ...CHAIN);
+  if (load / buckets <= longestRatio(seen)) return undefined;
+  const now = averageChain(count, buckets);
+  const losing = (refused?.rise ?? 0) > 0 || now >= (seen.shortChains ? 8 : 50);
+  const full =
+    max === 0
+      ? []
+      : [
+          `average chain ${chainText(averageChain(max, buckets))} when ${grouped(max)} flows share ${grouped(buckets)} buckets`,
+        ];
+  const wanted = Math.max(sizing.targets.buckets, roundBuckets(load, facts.machine));
+  return {
+    code: 'hash-too-short',
+    severity: losing ? 'critical' : 'warning',
+    what: losing
+      ? 'the hash is too short: the kernel refuses new flows although the table is not full'
+      : 'the hash is too short for a full table: long before that, packets pay for long chains',
+    proof: [
+      ...full,
+      `average chain ${chainText(now)} now; this kernel refuses new flows in chains longer than ${limits(seen)}`,
+      ...refusedRows(refused),
+    ],
+    remedies: [
+      { say: `more buckets, live, no flow is lost: ${grouped(wanted)}`, command: bucketsCommand(seen, wanted) },
+    ],
+  };
+}
+
+/** The plan takes more buckets by itself; below --max 0 it has to be told. */
+function bucketsCommand({ sizing }: Seen, wanted: number): string {
+  return sizing.targets.buckets >= wanted ? 'sudo ctfix apply' : `sudo ctfix apply --hashsize ${wanted}`;
+}
+
+/** Inserts are refused although there are buckets enough: a short limit of this kernel, or a flood aimed at the hash. */
+export function chainRefused(seen: Seen): Finding | undefined {
+  const { facts } = seen;
+  const refused = counterOf(facts, ...CHAIN);
+  const buckets = known(facts.table.buckets);
+  if (refused === undefined || buckets === undefined || hashTooShort(seen) !== undefined) return undefined;
+  if (refused.rise === 0 && (refused.perMinute ?? 0) < OFTEN) return undefined;
+  const now = averageChain(known(facts.table.count) ?? 0, buckets);
+  return {
+    code: 'chain-refused',
+    severity: refused.rise > 0 ? 'critical' : 'warning',
+    what: 'the kernel refuses new flows because their chain in the hash is long, although there are buckets enough',
+    proof: [
+      ...refusedRows(refused),
+      `average chain ${chainText(now)} now; this kernel refuses in chains longer than ${limits(seen)}`,
+    ],
+    remedies: [...update(seen), moreBuckets(facts, buckets)],
+  };
+}
+
+function update({ shortChains }: Seen): Remedy[] {
+  return shortChains
+    ? [{ say: 'a newer kernel has a limit of 50 to 79: 6.3, 6.1.192, 5.15.215 and later' }]
+    : [
+        {
+          say: 'so long a chain by chance is next to impossible: see whether one source floods the table',
+          command: 'sudo ctfix top --by source',
+        },
+      ];
+}
+
+function moreBuckets({ machine }: Facts, buckets: number): Remedy {
+  const twice = roundBuckets(2 * buckets, machine);
+  return { say: 'more buckets make shorter chains', command: `sudo ctfix apply --hashsize ${twice}` };
+}
+
+function refusedRows(refused: CounterSeen | undefined): string[] {
+  if (refused === undefined || refused.total === 0) return [];
+  const rise = refused.rise > 0 ? `, ${grouped(refused.rise)} of them in half a second` : ', none just now';
+  return [`${grouped(refused.total)} flows were refused for a long chain (chaintoolong)${rise}`];
+}

@@ -1,0 +1,147 @@
+/** Values that a boot lost or will lose, and values that somebody changed since. Pure. */
+import { type Facts, known } from '../model.ts';
+import { isActive, nextBoot } from '../nextboot.ts';
+import { type Lost, lostText, type Origin } from '../origin.ts';
+import { isLess } from '../present.ts';
+import { grouped } from '../render/numbers.ts';
+import { applyCommand, type Finding, type Remedy, type Seen } from './finding.ts';
+
+type Line = { readonly origin: Origin; readonly lost: Lost };
+
+const EARLY: readonly Lost['code'][] = ['before-module', 'legacy-spelling'];
+
+/** Lines of sysctl files that are read while the keys do not exist: nothing says so anywhere (sysctl.d(5)). */
+export function dropInLost(seen: Seen): Finding | undefined {
+  const lines = seen.origins.flatMap((origin) =>
+    origin.lost.filter(({ code }) => EARLY.includes(code)).map((lost): Line => ({ origin, lost })),
+  );
+  const bad = lines.filter((line) => isWorse(line));
+  const told = bad.length > 0 ? bad : lines;
+  const [first] = told;
+  if (first === undefined) return undefined;
+  const before = told.some(({ lost }) => lost.code === 'before-module');
+  const was = told.some(({ origin, lost }) => origin.now !== undefined && known(origin.now)?.value !== lost.value);
+  return {
+    code: 'drop-in-lost',
+    severity: bad.length > 0 ? 'warning' : 'note',
+    what: `${first.lost.file} ${was ? 'was lost at the boot' : 'will be lost at the next boot'}: it is read before nf_conntrack is loaded`,
+    proof: [
+      ...told.map((line) => lostRow(line)),
+      ...(before
+        ? ['nothing loads nf_conntrack before the files are read, and nothing applies them when it is loaded']
+        : []),
+    ],
+    remedies: bad.length > 0 ? keepers(seen, told) : [ASKS_LESS, MODULES_LOAD],
+  };
+}
+
+/** A size is worse when there is less than the line asks for; any other value when it is another one. */
+function isWorse({ origin: { name, now, boot }, lost }: Line): boolean {
+  if (name !== 'max' && name !== 'buckets') return true;
+  const values = [now === undefined ? undefined : known(now)?.value, known(boot)?.value];
+  return (
+    values.every((each) => each === undefined) ||
+    values.some((each) => each !== undefined && isLess(Number(each), Number(lost.value)))
+  );
+}
+
+function lostRow({ origin, lost }: Line): string {
+  const now = origin.now === undefined ? undefined : known(origin.now);
+  return `${origin.key}: ${lostText(lost)}${now === undefined ? '' : `; ${now.value} now (${now.how})`}`;
+}
+
+/** ctfix holds sizes and timeouts; for other keys the module has to be there in time. */
+function keepers({ sizing }: Seen, lines: readonly Line[]): Remedy[] {
+  const timeouts = lines.flatMap(({ origin, lost }) => {
+    const { command } = applyCommand(origin.name, lost.value);
+    return origin.name === 'max' || origin.name === 'buckets' || command === undefined
+      ? []
+      : [command.replace('sudo ctfix apply ', '')];
+  });
+  const sizes = lines.filter(({ origin }) => origin.name === 'max' || origin.name === 'buckets');
+  const flags =
+    sizing.verdict === 'needed' ? [] : sizes.slice(-1).flatMap(({ origin, lost }) => sizeFlag(origin, lost));
+  const words = [...new Set([...flags, ...timeouts])];
+  const others = lines.length > sizes.length + timeouts.length;
+  return [
+    ...(sizes.length + timeouts.length > 0
+      ? [
+          {
+            say: 'let ctfix set it now and hold it at every boot and load of the module',
+            command: ['sudo ctfix apply', ...words].join(' '),
+          },
+        ]
+      : []),
+    ...(others ? [MODULES_LOAD] : []),
+  ];
+}
+
+function sizeFlag({ name }: Origin, { value }: Lost): string[] {
+  return [name === 'max' ? `--max ${value}` : `--hashsize ${value}`];
+}
+
+const ASKS_LESS: Remedy = { say: 'the line asks for less than there is: take it out' };
+
+const MODULES_LOAD: Remedy = {
+  say: 'or have the module loaded before the files are read',
+  command: 'echo nf_conntrack | sudo tee /etc/modules-load.d/nf_conntrack.conf',
+};
+
+/** The next boot gives less than there is now, and no file asks for what there is. */
+export function nextBootLoses(seen: Seen): Finding | undefined {
+  const rows = seen.origins
+    .filter(({ name }) => name === 'max' || name === 'buckets')
+    .flatMap((origin) => {
+      const [now, boot] = [origin.now === undefined ? undefined : known(origin.now), known(origin.boot)];
+      const asked = origin.lost.some(({ value }) => value === now?.value);
+      if (asked || now === undefined || boot === undefined || !isLess(Number(boot.value), Number(now.value))) return [];
+      return [
+        `${origin.name} ${grouped(Number(now.value))} now (${now.how}), ${grouped(Number(boot.value))} after the next boot: ${boot.how}`,
+      ];
+    });
+  if (rows.length === 0) return undefined;
+  return {
+    code: 'next-boot-loses',
+    severity: 'warning',
+    what: 'the next boot gives less than there is now',
+    proof: rows,
+    remedies: [{ say: 'let ctfix hold what there is now', command: 'sudo ctfix apply' }],
+  };
+}
+
+/** What is in force at a boot gives more than there is now: somebody lowered it since. */
+export function loweredSince({ facts, origins }: Seen): Finding | undefined {
+  const { boot } = nextBoot(facts);
+  const rows = origins.flatMap((origin) => {
+    const held = origin.name === 'max' ? boot.max : origin.name === 'buckets' ? boot.buckets : undefined;
+    const now = origin.now === undefined ? undefined : known(origin.now);
+    if (held === undefined || now === undefined || held.by === 'kernel') return [];
+    if (!isLess(Number(now.value), held.value)) return [];
+    const text = `${origin.name} ${grouped(Number(now.value))} now, ${grouped(held.value)} after a boot: ${held.why}`;
+    return [{ name: origin.name, text }];
+  });
+  if (rows.length === 0 || isActive(facts, 'kube-proxy')) return undefined;
+  return {
+    code: 'lowered-since',
+    // Buckets may wait for the next load of the module; too few of them are another finding.
+    severity: rows.some(({ name }) => name === 'max') ? 'warning' : 'note',
+    what: 'the table is smaller than its configuration makes it at a boot: somebody lowered it since, or wrote the files later',
+    proof: [...rows.map(({ text }) => text), ...reloads(facts)],
+    remedies: [{ say: 'set what the files ask for, live', ...sizes(rows, origins) }],
+  };
+}
+
+/** A plan sees to max by itself; buckets are asked for. */
+function sizes(rows: readonly { readonly name: string }[], origins: Seen['origins']): Pick<Remedy, 'command'> {
+  if (rows.some(({ name }) => name === 'max')) return { command: 'sudo ctfix apply' };
+  const boot = origins.find(({ name }) => name === 'buckets')?.boot;
+  return applyCommand('buckets', (boot === undefined ? undefined : known(boot))?.value ?? 'N');
+}
+
+/** What unloads or writes by itself is the first to be asked. */
+function reloads({ firewalls }: Facts): string[] {
+  const active = firewalls.filter(({ state }) => known(state) === 'active').map(({ name }) => name);
+  return active.length === 0
+    ? []
+    : [`active here: ${active.join(', ')}; a program of the cloud or of configuration management may do it, too`];
+}

@@ -1,0 +1,203 @@
+/** Somebody else writes the value: a later file, ufw, tuned, kube-proxy, the kernel command line, iptables-services. Pure. */
+import { fileClashes, ownerClashes, settle, type Wanted } from '../conflicts.ts';
+import { type Facts, known } from '../model.ts';
+import { isActive, nextBoot } from '../nextboot.ts';
+import { type Lost, lostText, type Origin } from '../origin.ts';
+import { BUCKETS_KEY, keyOf, MAX_KEY, OWN } from '../own.ts';
+import { KUBE_PROXY_REMEDY } from '../owners.ts';
+import { isLess } from '../present.ts';
+import { grouped } from '../render/numbers.ts';
+import { applyCommand, type Finding, originOf, type Remedy, type Seen } from './finding.ts';
+
+/** Whether a value that is passed over is more than the one that counts, or is one that ctfix promised. */
+function matters({ facts }: Seen, { name, boot }: Origin, { value, file }: Lost): boolean {
+  const gives = known(boot)?.value;
+  const isSize = name === 'max' || name === 'buckets';
+  return (
+    file === OWN.sysctl ||
+    file === OWN.modprobe ||
+    !isSize ||
+    gives === undefined ||
+    isLess(Number(gives), Number(value)) ||
+    facts.lastChange?.targets.values[name] === value
+  );
+}
+
+type Beaten = { readonly origin: Origin; readonly lost: Lost };
+
+/** The lines that another line or program beats, with another value. */
+function beaten(seen: Seen): readonly Beaten[] {
+  return seen.origins.flatMap((origin) =>
+    origin.lost.filter(({ code }) => code === 'beaten').map((lost) => ({ origin, lost })),
+  );
+}
+
+/** A value in a file does not count, because something else sets another one later. */
+export function anotherOwner(seen: Seen): Finding | undefined {
+  const lines = beaten(seen);
+  const bad = lines.filter(({ origin, lost }) => matters(seen, origin, lost));
+  const told = bad.length > 0 ? bad : lines;
+  const [first] = told;
+  if (first === undefined) return undefined;
+  const winner = known(first.origin.boot);
+  const place = winner?.file === undefined ? (winner?.by ?? 'something') : winner.file;
+  return {
+    code: CODES[winner?.by ?? ''] ?? 'later-file',
+    severity: bad.length > 0 ? 'warning' : 'note',
+    what: `another owner writes the value: ${place} wins over ${first.lost.file}`,
+    proof: [...told.map(({ origin, lost }) => `${origin.key}: ${lostText(lost)}`), ...notLast(told)],
+    remedies: bad.length > 0 ? unique(wantedOf(bad).flatMap((each) => remediesFor(seen, each))) : [TAKE_OUT],
+  };
+}
+
+const TAKE_OUT: Remedy = {
+  say: 'take out the line that does not count, so that nobody takes it for the one that does',
+};
+
+/** By what wins; the same names as the refusals of a plan have. */
+const CODES: Readonly<Record<string, string>> = {
+  ufw: 'ufw-sysctl',
+  tuned: 'tuned-profile',
+  'kube-proxy': 'kube-proxy',
+  cmdline: 'cmdline-hashsize',
+  modprobe: 'later-modprobe',
+  sysctl: 'later-sysctl',
+};
+
+/** `99-` is not the last name: letters, `_` and a third digit come after it. */
+function notLast(lines: readonly Beaten[]): string[] {
+  const names = lines.flatMap(({ origin, lost }) => {
+    const name = lost.file.slice(lost.file.lastIndexOf('/') + 1);
+    const winner = known(origin.boot);
+    const isFile = winner?.by === 'sysctl' || winner?.by === 'modprobe';
+    return name.startsWith('99') && isFile && winner.file !== lost.file
+      ? [`${name} is not the last file: ${winner.file} is read after it`]
+      : [];
+  });
+  return [...new Set(names)];
+}
+
+/** One line for each value: that of ctfix, else the one that asks for most. */
+function wantedOf(lines: readonly Beaten[]): Beaten[] {
+  const names = [...new Set(lines.map(({ origin }) => origin.name))];
+  return names.flatMap((name) => {
+    const same = lines.filter(({ origin }) => origin.name === name);
+    const own = same.find(({ lost: { file } }) => file === OWN.sysctl || file === OWN.modprobe);
+    return own ?? same.reduce((most, each) => (isLess(Number(most.lost.value), Number(each.lost.value)) ? each : most));
+  });
+}
+
+function remediesFor(seen: Seen, { origin, lost }: Beaten): Remedy[] {
+  const { facts } = seen;
+  const winner = known(origin.boot);
+  if (winner?.by === 'kube-proxy') return [{ say: KUBE_PROXY_REMEDY }];
+  if (winner?.by === 'cmdline') {
+    return [
+      {
+        say: `set nf_conntrack.hashsize=${lost.value} in the boot loader (GRUB_CMDLINE_LINUX), or take it out, and reboot`,
+      },
+    ];
+  }
+  const wanted: Wanted = { key: origin.key, value: lost.value, wants: (text) => Number(text) === Number(lost.value) };
+  const clashes = [...fileClashes(facts, wanted), ...ownerClashes(facts, wanted)];
+  const refusals = settle(facts, clashes, false).refusals;
+  return refusals.length > 0
+    ? refusals.map(({ remedy }) => {
+        const offered = remedy.includes('--take-over');
+        return { say: remedy, ...(offered ? applyCommand(origin.name, lost.value, ' --take-over') : {}) };
+      })
+    : [
+        {
+          say: `if ${grouped(Number(lost.value))} is meant, let ctfix hold it`,
+          ...applyCommand(origin.name, lost.value, ''),
+        },
+      ];
+}
+
+function unique(remedies: readonly Remedy[]): Remedy[] {
+  return remedies.filter((one, at) => remedies.findIndex(({ say }) => say === one.say) === at);
+}
+
+/** `sysctl --system`, run by hand or by a package, gives something else than the boot did. */
+export function loadersDisagree(seen: Seen): Finding | undefined {
+  const { config, machine } = seen.facts;
+  if (!machine.systemd) return undefined;
+  const rows = [MAX_KEY, BUCKETS_KEY].flatMap((key) => {
+    const boot = config.systemdSysctl.findLast((line) => line.key === key);
+    const procps = config.procpsSysctl.findLast((line) => line.key === key);
+    if (boot === undefined || procps === undefined || boot.value === procps.value) return [];
+    return [{ key, boot, procps }];
+  });
+  const [first] = rows;
+  if (first === undefined) return undefined;
+  return {
+    code: 'loaders-disagree',
+    severity: rows.some(({ boot, procps }) => isLess(Number(procps.value), Number(boot.value))) ? 'warning' : 'note',
+    what: '`sysctl --system` gives another value than the boot: it reads /etc/sysctl.conf last, whatever its name',
+    proof: rows.map(
+      ({ key, boot, procps }) =>
+        `${key}: ${procps.value} in ${procps.file}:${procps.line}, ${boot.value} at boot in ${boot.file}:${boot.line}`,
+    ),
+    remedies: [
+      {
+        say: `set ${first.key} to ${first.boot.value} on line ${first.procps.line} of ${first.procps.file}, or remove that line`,
+        ...applyCommand(nameOf(first.key), first.boot.value, ' --take-over'),
+      },
+    ],
+  };
+}
+
+function nameOf(key: string): string {
+  return key.slice(keyOf('').length);
+}
+
+/** kube-proxy is active, and max is not what the files ask for. */
+export function kubeProxy(seen: Seen): Finding | undefined {
+  const { facts } = seen;
+  const [live, asked] = [known(facts.table.max), nextBoot(facts).asked.max];
+  if (!isActive(facts, 'kube-proxy') || live === undefined || asked === undefined || asked.value === live)
+    return undefined;
+  const lower = isLess(live, asked.value);
+  if (lower && originOf(seen, 'max')?.lost.some(({ code }) => code === 'before-module')) return undefined;
+  return {
+    code: 'kube-proxy',
+    severity: lower ? 'warning' : 'note',
+    what: lower
+      ? 'kube-proxy is active and max is less than the files ask for: some of its releases lower it whenever they start'
+      : 'kube-proxy is active and has raised max above what the files ask for',
+    proof: [`max ${grouped(live)} now; ${asked.why}: ${grouped(asked.value)}`],
+    remedies: [{ say: KUBE_PROXY_REMEDY, command: 'kubectl -n kube-system edit configmap kube-proxy' }],
+  };
+}
+
+/** A restart of iptables-services unloads the module, and its next load does not give what there is now. */
+export function iptablesUnload({ facts }: Pick<Seen, 'facts'>): Finding | undefined {
+  const { unloads = [] } = facts.diagnosis ?? {};
+  const active = isActive(facts, 'iptables') || isActive(facts, 'ip6tables');
+  const held = unloads.filter(({ reapplies }) => !reapplies.some((word) => MAX_KEY.includes(word)));
+  const [first] = held;
+  if (!active || first === undefined || facts.module.state === 'builtin') return undefined;
+  const rows = losses(facts);
+  if (rows.length === 0) return undefined;
+  return {
+    code: 'iptables-unload',
+    severity: 'warning',
+    what: 'the next restart of iptables unloads nf_conntrack, and what is set now is lost with it',
+    proof: [...held.map(({ file, line }) => `${file}:${line} has MODULES_UNLOAD=yes`), ...rows],
+    remedies: [
+      { say: 'let ctfix hold the values at every load of the module', command: 'sudo ctfix apply' },
+      {
+        say: `or set it to "no" on line ${first.line} of ${first.file}, or IPTABLES_SYSCTL_LOAD_LIST=".nf_conntrack" there`,
+      },
+    ],
+  };
+}
+
+function losses(facts: Facts): string[] {
+  const { load } = nextBoot(facts);
+  return (['max', 'buckets'] as const).flatMap((name) => {
+    const [now, next] = [known(facts.table[name]), load[name]];
+    if (now === undefined || next === undefined || !isLess(next.value, now)) return [];
+    return [`${name} ${grouped(now)} now, ${grouped(next.value)} after the next load: ${next.why}`];
+  });
+}
