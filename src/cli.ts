@@ -11,6 +11,7 @@ import type { Deps } from './commands/deps.ts';
 import { runProgram } from './commands/program.ts';
 import { traced, tracedChanges } from './commands/trace.ts';
 import { CtfixError, EXIT } from './errors.ts';
+import { conversationAt, isSameTerminal } from './host/conversation.ts';
 import type { ReadHost } from './host/host.ts';
 import { localHost } from './host/local.ts';
 import { readOnly } from './host/read-only.ts';
@@ -18,17 +19,29 @@ import { errorText } from './render/error.ts';
 
 const { env } = process;
 const isRoot = process.geteuid?.() === 0;
-const note = (text: string) => void stderr().write(text);
+/** The conversation, progress above all: a terminal that is stopped must not hold a change up, a reload with its guard least. */
+const note = (text: string) => {
+  const there = conversation();
+  if (there === undefined) stderr().write(text);
+  else there.write(text);
+};
+/** After all of the conversation. */
+const write = (text: string) => {
+  const there = conversation();
+  if (there?.isBehind() === true && isSameTerminal(1, 2)) there.write(text);
+  else stdout().write(text);
+};
 
 /** Node makes a stream when it is first asked for, which costs milliseconds: nobody asks for one that is not used. */
 const stdout = once(() => process.stdout.on('error', onStreamError));
 const stderr = once(() => process.stderr.on('error', () => undefined));
+const conversation = once(() => conversationAt(2));
 
 const deps: Deps = {
   look: async ({ root, verbose }) => (verbose ? traced(await readable(root), note) : readable(root)),
   change: async ({ verbose }) => (verbose ? tracedChanges(localHost(), note) : localHost()),
   ask: (question) => askOn(process.stdin, process.stderr)(question),
-  write: (text) => void stdout().write(text),
+  write,
   note,
   view: (stream, flags) => ({
     colour: flags.color && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb' && process[stream].isTTY === true,
