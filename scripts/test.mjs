@@ -32,6 +32,8 @@ main();
 
 async function main() {
   rmSync(EVIDENCE, { force: true });
+  // Some unit tests need it, and are skipped without.
+  spawnSync(process.execPath, [join(ROOT, 'scripts/promtool.mjs')], { stdio: ['ignore', 2, 2] });
   const unit = vitest('unit', []);
   const reason = await whyNoMachines();
   const vm = reason ? skipped(reason) : machines();
