@@ -9,7 +9,7 @@ import { grouped } from './render/numbers.ts';
 import { dropsOf } from './status-drops.ts';
 
 /** Codes of a plugin, by their word. */
-export const PLUGIN = { OK: 0, WARNING: 1, CRITICAL: 2, UNKNOWN: 3 } as const;
+const PLUGIN = { OK: 0, WARNING: 1, CRITICAL: 2, UNKNOWN: 3 } as const;
 
 type Word = keyof typeof PLUGIN;
 export type Verdict = { readonly code: (typeof PLUGIN)[Word]; readonly line: string };

@@ -65,7 +65,7 @@ type MemoryStatus = {
 };
 
 /** How many values differ. */
-export type Drift = {
+type Drift = {
   /** between now and after the next boot; absent where max and buckets are not known on both sides */
   readonly nowAndBoot?: number;
   /** lines of files that ask for something and do not get it */
