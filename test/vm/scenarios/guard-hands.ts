@@ -10,7 +10,7 @@ import { APPLY, says } from './reload-hands.ts';
 
 const NONE: LetIn = { tcp4: 0, tcp6: 0, udp4: 0, udp6: 0 };
 /** As nft lists it. */
-const GUARD = 'nft list table inet ctfix_guard';
+export const GUARD = 'nft list table inet ctfix_guard';
 
 /** The bare recipe lets many in, the reload lets nobody in, and leaves rules, session and login as they were. */
 export async function exposure(kind: Kind, kernel: Kernel = '6.1'): Promise<void> {
