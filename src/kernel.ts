@@ -77,6 +77,14 @@ export function chainLimitIsShort(
   return !(major === 6 && minor === 1 && patch >= 192);
 }
 
+/** Whether inserts are refused in long chains at all: from 5.15 on, and where a counter shows it; see chainLimitIsShort. */
+export function chainsAreLimited(
+  machine: Pick<MachineFacts, 'kernel' | 'version'>,
+  counters: Readonly<Record<string, number>> | undefined,
+): boolean {
+  return atLeast(upstreamOf(machine), 5, 15) || (counters !== undefined && 'chainlength' in counters);
+}
+
 /** Buckets as the kernel takes them: whole pages of pointers (nf_ct_alloc_hashtable), 512 at 4 KiB and 64 bit. */
 export function roundBuckets(buckets: number, machine: Pick<MachineFacts, 'pageSize' | 'bits'>): number {
   const step = bucketStep(machine);

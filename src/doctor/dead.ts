@@ -123,8 +123,13 @@ function optionRow(lines: readonly ModprobeLine[]): string {
 /** hashsize= makes the kernel set max to 8 × it (nf_conntrack_init_start): where nothing sets max afterwards that stays. */
 export function hashsizeAlone(seen: Seen): Finding | undefined {
   const { facts } = seen;
-  const { boot } = nextBoot(facts);
-  if (boot.max === undefined || boot.buckets === undefined || (boot.max.by !== 'modprobe' && boot.max.by !== 'cmdline'))
+  const { boot, asked } = nextBoot(facts);
+  if (
+    asked.max !== undefined ||
+    boot.max === undefined ||
+    boot.buckets === undefined ||
+    (boot.max.by !== 'modprobe' && boot.max.by !== 'cmdline')
+  )
     return undefined;
   const long = boot.max.value / boot.buckets.value > longestRatio(seen);
   const live = known(facts.table.max);

@@ -1,12 +1,16 @@
 /** A hash with too few buckets, and inserts that the kernel refuses because a chain is long. Pure. */
 import { longestRatio } from '../demand.ts';
-import { roundBuckets } from '../kernel.ts';
+import { chainsAreLimited, roundBuckets } from '../kernel.ts';
 import { type Facts, known } from '../model.ts';
 import { grouped } from '../render/numbers.ts';
 import { CHAIN, type CounterSeen, counterOf, type Finding, type Remedy, type Seen } from './finding.ts';
 
 /** Chains are refused from a random limit on: 8 to 31 or, later, 50 to 79; see chainLimitIsShort. */
-const limits = ({ shortChains }: Pick<Seen, 'shortChains'>) => (shortChains ? '8 to 31' : '50 to 79');
+function limitText({ facts, shortChains }: Pick<Seen, 'facts' | 'shortChains'>): string {
+  if (!chainsAreLimited(facts.machine, known(facts.table.counters)))
+    return '; this kernel searches chains of any length';
+  return `; this kernel refuses new flows in chains longer than ${shortChains ? '8 to 31' : '50 to 79'}`;
+}
 
 /** Fewer than that for each minute is the rare long chain that any hash has: no finding. */
 const OFTEN = 1;
@@ -21,22 +25,16 @@ export function chainText(length: number): string {
   return length >= 10 ? grouped(Math.round(length)) : String(Number(length.toPrecision(2)));
 }
 
-/** The buckets are too few for a full table, or for the flows that are there. */
+/** The buckets are too few for a full table, or for the flows that are there; of the next load where there is none now. */
 export function hashTooShort(seen: Seen): Finding | undefined {
-  const { facts, sizing } = seen;
-  const [count = 0, max, buckets] = [known(facts.table.count), known(facts.table.max), known(facts.table.buckets)];
-  if (max === undefined || buckets === undefined || buckets === 0) return undefined;
-  const load = max === 0 ? count : max;
+  const { facts, sizing, present } = seen;
+  const [max, buckets] = [present.live.max ?? present.max, present.working];
+  const load = max === 0 ? present.count : max;
+  if (load === undefined || buckets === 0 || load / buckets <= longestRatio(seen)) return undefined;
   const refused = counterOf(facts, ...CHAIN);
-  if (load / buckets <= longestRatio(seen)) return undefined;
-  const now = averageChain(count, buckets);
-  const losing = (refused?.rise ?? 0) > 0 || now >= (seen.shortChains ? 8 : 50);
-  const full =
-    max === 0
-      ? []
-      : [
-          `average chain ${chainText(averageChain(max, buckets))} when ${grouped(max)} flows share ${grouped(buckets)} buckets`,
-        ];
+  const limited = chainsAreLimited(facts.machine, known(facts.table.counters));
+  const now = present.live.buckets === undefined ? 0 : averageChain(present.count, buckets);
+  const losing = (refused?.rise ?? 0) > 0 || (limited && now >= (seen.shortChains ? 8 : 50));
   const wanted = Math.max(sizing.targets.buckets, roundBuckets(load, facts.machine));
   return {
     code: 'hash-too-short',
@@ -45,8 +43,10 @@ export function hashTooShort(seen: Seen): Finding | undefined {
       ? 'the hash is too short: the kernel refuses new flows although the table is not full'
       : 'the hash is too short for a full table: long before that, packets pay for long chains',
     proof: [
-      ...full,
-      `average chain ${chainText(now)} now; this kernel refuses new flows in chains longer than ${limits(seen)}`,
+      `average chain ${chainText(averageChain(load, buckets))} when ${grouped(load)} flows share ${grouped(buckets)} buckets`,
+      ...(present.live.buckets === undefined
+        ? ['so it will be when the module is loaded']
+        : [`average chain ${chainText(now)} now${limitText(seen)}`]),
       ...refusedRows(refused),
     ],
     remedies: [
@@ -72,10 +72,7 @@ export function chainRefused(seen: Seen): Finding | undefined {
     code: 'chain-refused',
     severity: refused.rise > 0 ? 'critical' : 'warning',
     what: 'the kernel refuses new flows because their chain in the hash is long, although there are buckets enough',
-    proof: [
-      ...refusedRows(refused),
-      `average chain ${chainText(now)} now; this kernel refuses in chains longer than ${limits(seen)}`,
-    ],
+    proof: [...refusedRows(refused), `average chain ${chainText(now)} now${limitText(seen)}`],
     remedies: [...update(seen), moreBuckets(facts, buckets)],
   };
 }

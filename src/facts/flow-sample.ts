@@ -47,9 +47,10 @@ export function isEnding(kind: string): boolean {
   return /^tcp (TIME_WAIT|CLOSE|CLOSE_WAIT|FIN_WAIT|LAST_ACK)$/.test(kind);
 }
 
-/** The same listing without addresses and ports, but for port 53. */
+/** The same listing without addresses and ports, but for port 53; what was cut off stays cut off. */
 export function thinSample(text: string): string {
-  return text
+  const cut = text.length < SAMPLE_BYTES ? text : text.replace(/\n$/, '');
+  return cut
     .replace(/ dport=(?!53\b)\d+/g, ' dport=0')
     .replace(/ (?:src|dst|sport|srckey|dstkey|secctx|packets|bytes|mark|zone(?:-\w+)?|use|delta-time)=\S*/g, '');
 }

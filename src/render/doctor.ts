@@ -78,9 +78,10 @@ function dropText({ counters, countersLater }: Facts['table']): string {
 function findingLines({ severity, what, proof, remedies, code }: Finding, lead: string, p: Paint): string[] {
   const colour = { critical: p.red, warning: p.yellow, note: p.cyan }[severity];
   const pad = ' '.repeat(lead.length);
-  const [head = '', ...rest] = wrap(escapeLine(`${severity}: ${what} [${code}]`), lead, pad);
+  const word = severity === 'note' ? '' : `${severity}: `;
+  const [head = '', ...rest] = wrap(escapeLine(`${word}${what} [${code}]`), lead, pad);
   return [
-    head.replace(`${severity}:`, p.bold(colour(`${severity}:`))),
+    lead + head.slice(lead.length).replace(word, p.bold(colour(word))),
     ...rest,
     ...proof.flatMap((line) => wrap(escapeLine(line), `${pad}  - `, `${pad}    `)),
     ...remedies.flatMap(({ say, command }) => [

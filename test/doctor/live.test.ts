@@ -1,0 +1,291 @@
+/** The rules about flows that are lost now, one table for each: what makes the finding, what does not. */
+import { describe, expect, test } from 'vitest';
+import type { DiagnosisFacts, FlowSample, NamespaceTable } from '../../src/model.ts';
+import { fullLog, type Said } from '../support/facts.ts';
+import { findingOf, found, patient, wordsOf } from '../support/patient.ts';
+
+const unknown = { unknown: 'no permission' };
+const zero = { drop: 0, early_drop: 0, insert_failed: 0, chainlength: 0 };
+const counters = (first: object, later: object = first) => ({
+  counters: { ...zero, ...first },
+  countersLater: { ...zero, ...later },
+});
+const MODERN = { kernel: '6.12.117', version: 'Linux version 6.12.117' };
+const SHORT = { kernel: '6.1.0-13-amd64', version: 'Linux version 6.1.0-13-amd64 #1 SMP Debian 6.1.55-1' };
+
+/** `severity` of the finding, undefined: there is none; `says`: what must be in it. */
+type Row = [name: string, said: Said, looked: Partial<DiagnosisFacts>, severity: string | undefined, says?: RegExp];
+
+function check(code: string, rows: readonly Row[]): void {
+  test.each(rows)('%s', (_, said, looked, severity, says) => {
+    const finding = findingOf(patient(said, looked), code);
+    expect(finding?.severity).toBe(severity);
+    if (says !== undefined) expect(wordsOf(finding)).toMatch(says);
+  });
+}
+
+test('a host with its defaults is well', () => {
+  expect(found(patient())).toEqual([]);
+  expect(found(patient({ module: { state: 'absent' } }))).toEqual([]);
+  expect(found(patient({ module: { state: 'builtin' } }))).toEqual([]);
+});
+
+describe('table-full', () => {
+  check('table-full', [
+    ['95 % now', { table: { count: 62260 } }, {}, 'critical', /62,260 of 65,536 flows[\s\S]*sudo ctfix apply/],
+    ['just below', { table: { count: 62259 } }, {}, undefined],
+    ['was full: log lines', { log: fullLog(5), table: counters({ drop: 3 }) }, {}, 'warning', /1 h 23 min ago/],
+    [
+      'drops go on',
+      { log: fullLog(5), table: counters({ drop: 3 }, { drop: 8 }) },
+      {},
+      'critical',
+      /drop rose by 5 in half a second/,
+    ],
+    ['drops without a line of the log', { table: counters({ drop: 3 }, { drop: 8 }) }, {}, undefined],
+    ['evictions', { table: counters({ early_drop: 3 }) }, {}, 'warning', /evicted 3 flows/],
+    ['no sign and the log unknown', { log: unknown }, {}, undefined],
+    ['everything unknown', { log: unknown, table: { max: unknown, count: unknown, counters: unknown } }, {}, undefined],
+    ['no limit', { table: { max: 0, count: 90_000 } }, {}, undefined],
+    ['the line may be about another namespace', { log: fullLog(5) }, {}, 'warning', /may be about another one/],
+    [
+      'in a child namespace max is raised outside',
+      { table: { count: 65536, namespace: 'child' } },
+      {},
+      'critical',
+      /on the host: max is set outside[\s\S]*--max 131072/,
+    ],
+    [
+      'the memory limit holds it',
+      { table: { count: 65536 }, machine: { memTotalKiB: 300_000 } },
+      {},
+      'critical',
+      /memory limit/,
+    ],
+  ]);
+});
+
+describe('namespace-full', () => {
+  const there = (entries: number, first: object = {}, later: object = first): NamespaceTable => ({
+    inode: 4026532230,
+    processes: ['dnsmasq (812)'],
+    counters: { ...zero, entries, ...first },
+    countersLater: { ...zero, entries, ...later },
+  });
+  const named = (netns: number) => ({
+    source: 'kmsg' as const,
+    full: [{ at: 100, text: `nf_conntrack: table full in netns ${netns}, dropping packet`, netns }],
+    total: 1,
+  });
+  const where = /network namespace 4026532230: dnsmasq \(812\)/;
+  check('namespace-full', [
+    ['the log names it (6.17)', { log: named(4026532230) }, { namespaces: [there(12)] }, 'warning', where],
+    ['it is full now', { log: named(4026532230) }, { namespaces: [there(65000)] }, 'critical', /--max 131072/],
+    ['full now, no line', {}, { namespaces: [there(65000)] }, 'critical', where],
+    ['the line is about one that is gone', { log: named(4026532230) }, {}, 'warning', /it is gone now/],
+    ['nobody may look', { log: named(4026532230) }, { namespaces: unknown }, 'warning', /only root can see/],
+    [
+      'the line names none: packets were dropped there',
+      { log: fullLog(9) },
+      { namespaces: [there(9, { drop: 4 })] },
+      'warning',
+      where,
+    ],
+    ['drops go on there', { log: fullLog(9) }, { namespaces: [there(9, { drop: 4 }, { drop: 9 })] }, 'critical', where],
+    ['drops of long ago, no line', {}, { namespaces: [there(9, { drop: 4 })] }, undefined],
+    ['others are fine', {}, { namespaces: [there(900)] }, undefined],
+    [
+      'their tables cannot be seen',
+      {},
+      { namespaces: [{ ...there(0), counters: unknown, countersLater: unknown }] },
+      undefined,
+    ],
+  ]);
+  test('then it is not the table of this host', () => {
+    const facts = patient({ log: fullLog(9) }, { namespaces: [there(9, { drop: 4 })] });
+    expect(findingOf(facts, 'table-full')).toBeUndefined();
+    expect(findingOf(facts, 'namespace-full')?.what).toContain('not the one of this host');
+  });
+});
+
+describe('hash-too-short', () => {
+  const long = { max: 2_000_000, buckets: 65536 };
+  check('hash-too-short', [
+    [
+      'chain 61 when full',
+      { table: long, machine: MODERN },
+      {},
+      'warning',
+      /average chain 61 when 2,000,000 flows[\s\S]*50 to 79/,
+    ],
+    [
+      'refused now',
+      { table: { ...long, ...counters({ chainlength: 4 }, { chainlength: 9 }) }, machine: MODERN },
+      {},
+      'critical',
+      /9 flows were refused[\s\S]*5 of them in half a second/,
+    ],
+    ['ratio 4 is fine', { table: { max: 262144, buckets: 65536 }, machine: MODERN }, {}, undefined],
+    [
+      'ratio 4 is not fine with a short limit',
+      { table: { max: 262144, buckets: 65536 }, machine: SHORT },
+      {},
+      'warning',
+      /8 to 31/,
+    ],
+    [
+      'chains as long as the short limit',
+      { table: { max: 524288, buckets: 65536, count: 300_000 }, machine: SHORT },
+      {},
+      'critical',
+      /average chain 9.2 now/,
+    ],
+    [
+      'a kernel without a limit',
+      {
+        table: { ...long, count: 1_900_000, counters: { drop: 0 }, countersLater: { drop: 0 } },
+        machine: { kernel: '5.10.0-32-amd64', version: '' },
+      },
+      {},
+      'warning',
+      /chains of any length/,
+    ],
+    [
+      'buckets unknown',
+      { table: { max: 262144, buckets: unknown }, machine: { ...MODERN, memTotalKiB: 0 } },
+      {},
+      undefined,
+    ],
+    [
+      'before the module is loaded',
+      { module: { state: 'absent' }, files: { '/etc/modprobe.d/a.conf': 'options nf_conntrack hashsize=16384\n' } },
+      {},
+      'warning',
+      /so it will be when the module is loaded/,
+    ],
+  ]);
+});
+
+describe('chain-refused', () => {
+  check('chain-refused', [
+    [
+      'now',
+      { table: counters({ chainlength: 2 }, { chainlength: 4 }), machine: MODERN },
+      {},
+      'critical',
+      /ctfix top --by source/,
+    ],
+    ['often since the boot', { table: counters({ chainlength: 500 }), machine: SHORT }, {}, 'warning', /6\.1\.192/],
+    ['rarely since the boot', { table: counters({ chainlength: 50 }), machine: SHORT }, {}, undefined],
+    ['no such counter', { table: { counters: { drop: 0 }, countersLater: { drop: 0 } } }, {}, undefined],
+    [
+      'the hash is too short anyway',
+      { table: { max: 2_000_000, ...counters({ chainlength: 2 }, { chainlength: 4 }) } },
+      {},
+      undefined,
+    ],
+  ]);
+});
+
+describe('insert-races', () => {
+  const dns: FlowSample = { flows: 1000, whole: false, kinds: { udp: 900 }, unreplied: 0, dns: 600, silent: 0 };
+  check('insert-races', [
+    [
+      'now',
+      { table: counters({ insert_failed: 10 }, { insert_failed: 13 }) },
+      { sample: dns },
+      'warning',
+      /3 in half a second[\s\S]*60 % of 1,000 flows[\s\S]*single-request-reopen/,
+    ],
+    ['often since the boot', { table: counters({ insert_failed: 900 }) }, {}, 'note', /11 a minute/],
+    ['now and then', { table: counters({ insert_failed: 20 }) }, {}, undefined],
+    ['all of them are long chains', { table: counters({ insert_failed: 900, chainlength: 900 }) }, {}, undefined],
+    ['counters unknown', { table: { counters: unknown, countersLater: unknown } }, {}, undefined],
+  ]);
+});
+
+describe('dead-entries', () => {
+  const sample = (more: Partial<FlowSample>): Partial<DiagnosisFacts> => ({
+    sample: { flows: 1000, whole: false, kinds: {}, unreplied: 0, dns: 0, silent: 0, ...more },
+  });
+  const at = (count: number): Said => ({ table: { count } });
+  check('dead-entries', [
+    [
+      'ended',
+      at(60_000),
+      sample({ kinds: { 'tcp TIME_WAIT': 700, 'tcp ESTABLISHED': 300 } }),
+      'warning',
+      /70 % are TCP connections that have ended[\s\S]*tcp_time_wait=30/,
+    ],
+    ['never answered', at(60_000), sample({ unreplied: 800 }), 'warning', /ctfix top --by source/],
+    ['silent for a day', at(60_000), sample({ silent: 600 }), 'warning', /tcp_established=86400/],
+    ['half full: a note', at(40_000), sample({ silent: 600 }), 'note'],
+    ['hardly anything in it', at(1000), sample({ silent: 600 }), undefined],
+    ['most are alive', at(60_000), sample({ kinds: { 'tcp TIME_WAIT': 400 } }), undefined],
+    ['too few to tell', at(60_000), sample({ flows: 50, unreplied: 50 }), undefined],
+    [
+      'expired and still counted',
+      { table: { max: 1000, buckets: 65536, count: 900 } },
+      sample({ flows: 300, whole: true }),
+      'warning',
+      /600 have expired/,
+    ],
+    ['not to be seen', at(60_000), { sample: unknown }, undefined],
+  ]);
+});
+
+describe('elsewhere', () => {
+  const eth = (exceeded: number, later = exceeded) => ({
+    cloud: {
+      vendor: 'aws' as const,
+      interfaces: [{ name: 'ens5', driver: 'ena', exceeded, exceededLater: later, available: 7 }],
+    },
+  });
+  check('cloud-limit', [
+    ['now', {}, eth(5, 9), 'critical', /ens5: conntrack_allowance_exceeded 9, 4 of them[\s\S]*7 more connections/],
+    ['once', {}, eth(5), 'warning', /no setting here raises it/],
+    ['never', {}, eth(0), undefined],
+    [
+      'unknown',
+      {},
+      { cloud: { interfaces: [{ name: 'ens5', driver: 'ena', exceeded: unknown, exceededLater: unknown }] } },
+      undefined,
+    ],
+  ]);
+  check('other-datapath', [
+    [
+      'Cilium',
+      {},
+      { datapaths: [{ name: 'cilium', trace: '/sys/class/net/cilium_host' }] },
+      'note',
+      /Cilium[\s\S]*cilium_host is there/,
+    ],
+    ['none', {}, {}, undefined],
+  ]);
+  check('unload-hangs', [
+    ['on its way out', { module: { state: 'unloading' } }, {}, 'critical', /reboot/],
+    ['loaded', {}, {}, undefined],
+  ]);
+  check('no-limit', [
+    ['max 0', { table: { max: 0 } }, {}, 'note'],
+    ['max', {}, {}, undefined],
+  ]);
+});
+
+test('critical comes first, notes last, and the order of the rules holds within', () => {
+  const facts = patient(
+    { table: { max: 524288, count: 524288, buckets: 65536, ...counters({ insert_failed: 900 }) }, machine: MODERN },
+    {
+      datapaths: [{ name: 'cilium', trace: '/sys/class/net/cilium_host' }],
+      cloud: { interfaces: [{ name: 'a', driver: 'ena', exceeded: 1, exceededLater: 1 }] },
+    },
+  );
+  expect(found(facts)).toEqual([
+    'critical table-full',
+    'warning hash-too-short',
+    'warning cloud-limit',
+    'warning next-boot-loses',
+    'note insert-races',
+    'note other-datapath',
+  ]);
+});
