@@ -25,11 +25,11 @@ function matters({ facts }: Seen, { name, boot }: Origin, { value, file }: Lost)
 
 type Beaten = { readonly origin: Origin; readonly lost: Lost };
 
-/** The lines that another line or program beats, with another value. */
+/** The lines that another line or program beats, with another value; kube-proxy has a rule of its own. */
 function beaten(seen: Seen): readonly Beaten[] {
-  return seen.origins.flatMap((origin) =>
-    origin.lost.filter(({ code }) => code === 'beaten').map((lost) => ({ origin, lost })),
-  );
+  return seen.origins
+    .filter(({ boot }) => known(boot)?.by !== 'kube-proxy')
+    .flatMap((origin) => origin.lost.filter(({ code }) => code === 'beaten').map((lost) => ({ origin, lost })));
 }
 
 /** A value in a file does not count, because something else sets another one later. */
@@ -58,7 +58,6 @@ const TAKE_OUT: Remedy = {
 const CODES: Readonly<Record<string, string>> = {
   ufw: 'ufw-sysctl',
   tuned: 'tuned-profile',
-  'kube-proxy': 'kube-proxy',
   cmdline: 'cmdline-hashsize',
   modprobe: 'later-modprobe',
   sysctl: 'later-sysctl',
@@ -90,7 +89,6 @@ function wantedOf(lines: readonly Beaten[]): Beaten[] {
 function remediesFor(seen: Seen, { origin, lost }: Beaten): Remedy[] {
   const { facts } = seen;
   const winner = known(origin.boot);
-  if (winner?.by === 'kube-proxy') return [{ say: KUBE_PROXY_REMEDY }];
   if (winner?.by === 'cmdline') {
     return [
       {

@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import type { DiagnosisFacts, FlowSample, NamespaceTable } from '../../src/model.ts';
 import { fullLog, type Said } from '../support/facts.ts';
-import { findingOf, found, patient, wordsOf } from '../support/patient.ts';
+import { findingOf, found, patient } from '../support/patient.ts';
+import { checkRule } from '../support/rules.ts';
 
 const unknown = { unknown: 'no permission' };
 const zero = { drop: 0, early_drop: 0, insert_failed: 0, chainlength: 0 };
@@ -13,17 +14,6 @@ const counters = (first: object, later: object = first) => ({
 const MODERN = { kernel: '6.12.117', version: 'Linux version 6.12.117' };
 const SHORT = { kernel: '6.1.0-13-amd64', version: 'Linux version 6.1.0-13-amd64 #1 SMP Debian 6.1.55-1' };
 
-/** `severity` of the finding, undefined: there is none; `says`: what must be in it. */
-type Row = [name: string, said: Said, looked: Partial<DiagnosisFacts>, severity: string | undefined, says?: RegExp];
-
-function check(code: string, rows: readonly Row[]): void {
-  test.each(rows)('%s', (_, said, looked, severity, says) => {
-    const finding = findingOf(patient(said, looked), code);
-    expect(finding?.severity).toBe(severity);
-    if (says !== undefined) expect(wordsOf(finding)).toMatch(says);
-  });
-}
-
 test('a host with its defaults is well', () => {
   expect(found(patient())).toEqual([]);
   expect(found(patient({ module: { state: 'absent' } }))).toEqual([]);
@@ -31,7 +21,7 @@ test('a host with its defaults is well', () => {
 });
 
 describe('table-full', () => {
-  check('table-full', [
+  checkRule('table-full', [
     ['95 % now', { table: { count: 62260 } }, {}, 'critical', /62,260 of 65,536 flows[\s\S]*sudo ctfix apply/],
     ['just below', { table: { count: 62259 } }, {}, undefined],
     ['was full: log lines', { log: fullLog(5), table: counters({ drop: 3 }) }, {}, 'warning', /1 h 23 min ago/],
@@ -78,7 +68,7 @@ describe('namespace-full', () => {
     total: 1,
   });
   const where = /network namespace 4026532230: dnsmasq \(812\)/;
-  check('namespace-full', [
+  checkRule('namespace-full', [
     ['the log names it (6.17)', { log: named(4026532230) }, { namespaces: [there(12)] }, 'warning', where],
     ['it is full now', { log: named(4026532230) }, { namespaces: [there(65000)] }, 'critical', /--max 131072/],
     ['full now, no line', {}, { namespaces: [there(65000)] }, 'critical', where],
@@ -110,7 +100,7 @@ describe('namespace-full', () => {
 
 describe('hash-too-short', () => {
   const long = { max: 2_000_000, buckets: 65536 };
-  check('hash-too-short', [
+  checkRule('hash-too-short', [
     [
       'chain 61 when full',
       { table: long, machine: MODERN },
@@ -167,7 +157,7 @@ describe('hash-too-short', () => {
 });
 
 describe('chain-refused', () => {
-  check('chain-refused', [
+  checkRule('chain-refused', [
     [
       'now',
       { table: counters({ chainlength: 2 }, { chainlength: 4 }), machine: MODERN },
@@ -189,7 +179,7 @@ describe('chain-refused', () => {
 
 describe('insert-races', () => {
   const dns: FlowSample = { flows: 1000, whole: false, kinds: { udp: 900 }, unreplied: 0, dns: 600, silent: 0 };
-  check('insert-races', [
+  checkRule('insert-races', [
     [
       'now',
       { table: counters({ insert_failed: 10 }, { insert_failed: 13 }) },
@@ -209,7 +199,7 @@ describe('dead-entries', () => {
     sample: { flows: 1000, whole: false, kinds: {}, unreplied: 0, dns: 0, silent: 0, ...more },
   });
   const at = (count: number): Said => ({ table: { count } });
-  check('dead-entries', [
+  checkRule('dead-entries', [
     [
       'ended',
       at(60_000),
@@ -241,7 +231,7 @@ describe('elsewhere', () => {
       interfaces: [{ name: 'ens5', driver: 'ena', exceeded, exceededLater: later, available: 7 }],
     },
   });
-  check('cloud-limit', [
+  checkRule('cloud-limit', [
     ['now', {}, eth(5, 9), 'critical', /ens5: conntrack_allowance_exceeded 9, 4 of them[\s\S]*7 more connections/],
     ['once', {}, eth(5), 'warning', /no setting here raises it/],
     ['never', {}, eth(0), undefined],
@@ -252,7 +242,7 @@ describe('elsewhere', () => {
       undefined,
     ],
   ]);
-  check('other-datapath', [
+  checkRule('other-datapath', [
     [
       'Cilium',
       {},
@@ -262,11 +252,11 @@ describe('elsewhere', () => {
     ],
     ['none', {}, {}, undefined],
   ]);
-  check('unload-hangs', [
+  checkRule('unload-hangs', [
     ['on its way out', { module: { state: 'unloading' } }, {}, 'critical', /reboot/],
     ['loaded', {}, {}, undefined],
   ]);
-  check('no-limit', [
+  checkRule('no-limit', [
     ['max 0', { table: { max: 0 } }, {}, 'note'],
     ['max', {}, {}, undefined],
   ]);

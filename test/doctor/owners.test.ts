@@ -1,0 +1,240 @@
+/** The rules about owners and lost values, one table for each: what makes the finding, what does not. */
+import { describe, expect, test } from 'vitest';
+import type { Facts } from '../../src/model.ts';
+import type { Said } from '../support/facts.ts';
+import { found, patient } from '../support/patient.ts';
+import { checkRule } from '../support/rules.ts';
+
+const MAX = 'net.netfilter.nf_conntrack_max';
+const OURS = '/etc/sysctl.d/90-ctfix-conntrack.conf';
+const UDEV = '/etc/udev/rules.d/90-ctfix-conntrack.rules';
+const HOOK = {
+  [UDEV]:
+    'ACTION=="add", SUBSYSTEM=="module", KERNEL=="nf_conntrack", RUN+="/usr/lib/systemd/systemd-sysctl --prefix=/net/netfilter"\n',
+};
+const LOAD = { '/etc/modules-load.d/nf_conntrack.conf': 'nf_conntrack\n' };
+const sets = (value: number, key = MAX) => `${key} = ${value}\n`;
+const active = (name: Facts['firewalls'][number]['name']): Facts['firewalls'] => [
+  { name, unit: `${name}.service`, state: 'active', takesAlong: [] },
+];
+const live = (max: number, buckets = 65536) => ({ max, buckets });
+
+describe('drop-in-lost', () => {
+  const dropIn = { '/etc/sysctl.d/90-x.conf': `# mine\n${sets(500_000)}` };
+  checkRule('drop-in-lost', [
+    [
+      'read before the module is there',
+      { files: dropIn },
+      {},
+      'warning',
+      /500000 in \/etc\/sysctl.d\/90-x.conf:2 was lost, read before the module was loaded[\s\S]*nothing loads nf_conntrack before/,
+    ],
+    [
+      'the next boot will lose it',
+      { files: dropIn, table: live(500_000) },
+      {},
+      'warning',
+      /will be lost at the next boot/,
+    ],
+    ['the module comes first', { files: { ...dropIn, ...LOAD }, table: live(500_000) }, {}, undefined],
+    ['a hook applies it', { files: { ...dropIn, ...HOOK }, table: live(500_000) }, {}, undefined],
+    ['built in', { files: dropIn, module: { state: 'builtin' }, table: live(500_000) }, {}, undefined],
+    [
+      'it asks for less than there is',
+      { files: { '/etc/sysctl.d/90-x.conf': sets(30_000) } },
+      {},
+      'note',
+      /take it out/,
+    ],
+    [
+      'the old spelling, which no hook takes',
+      { files: { '/etc/sysctl.d/90-x.conf': 'net.nf_conntrack_max = 500000\n', ...HOOK } },
+      {},
+      'warning',
+      /net.netfilter keys only/,
+    ],
+    [
+      'a timeout',
+      { files: { '/etc/sysctl.d/90-x.conf': sets(86400, 'net.netfilter.nf_conntrack_tcp_timeout_established') } },
+      {},
+      'warning',
+      /ctfix apply --timeout tcp_established=86400/,
+    ],
+    [
+      'a key that ctfix does not set',
+      { files: { '/etc/sysctl.d/90-x.conf': sets(1, 'net.netfilter.nf_conntrack_acct') } },
+      {},
+      'warning',
+      /tee \/etc\/modules-load.d\/nf_conntrack.conf/,
+    ],
+    ['no file', {}, {}, undefined],
+    ['in a container the files decide nothing', { files: dropIn, table: { namespace: 'child' } }, {}, undefined],
+  ]);
+});
+
+describe('another owner', () => {
+  const two = (ours: number, theirs: number, name = '/etc/sysctl.d/99-other.conf') => ({
+    [OURS]: sets(ours),
+    [name]: sets(theirs),
+    ...HOOK,
+  });
+  checkRule('later-sysctl', [
+    [
+      'a later file with less',
+      { files: two(500_000, 65_536) },
+      {},
+      'warning',
+      /500000 in \S*90-ctfix-conntrack.conf:1 does not count: \/etc\/sysctl.d\/99-other.conf:1 sets 65536 later[\s\S]*on line 1 of \/etc\/sysctl.d\/99-other.conf[\s\S]*ctfix apply --max 500000 --take-over/,
+    ],
+    ['a later file with more, over ours', { files: two(100_000, 500_000), table: live(500_000) }, {}, 'warning'],
+    [
+      'a later file with more, over another',
+      {
+        files: { '/etc/sysctl.d/50-a.conf': sets(100_000), '/etc/sysctl.d/60-b.conf': sets(500_000), ...HOOK },
+        table: live(500_000),
+      },
+      {},
+      'note',
+      /take out the line/,
+    ],
+    [
+      'neither is ours, the later has less',
+      {
+        files: { '/etc/sysctl.d/50-a.conf': sets(500_000), '/etc/sysctl.d/60-b.conf': sets(100_000), ...HOOK },
+        table: live(100_000),
+      },
+      {},
+      'warning',
+      /if 500,000 is meant[\s\S]*ctfix apply --max 500000/,
+    ],
+    [
+      '99- is not last',
+      {
+        files: { '/etc/sysctl.d/99-a.conf': sets(500_000), '/etc/sysctl.d/99_b.conf': sets(100_000), ...HOOK },
+        table: live(100_000),
+      },
+      {},
+      'warning',
+      /99-a.conf is not the last file: \/etc\/sysctl.d\/99_b.conf is read after it/,
+    ],
+    ['the same value', { files: two(500_000, 500_000), table: live(500_000) }, {}, undefined],
+  ]);
+  checkRule('ufw-sysctl', [
+    [
+      'ufw has less',
+      { files: { ...two(500_000, 500_000), '/etc/ufw/sysctl.conf': 'net/netfilter/nf_conntrack_max=65536\n' } },
+      {},
+      'warning',
+      /\/etc\/ufw\/sysctl.conf:1 sets 65536 later[\s\S]*set net\/netfilter\/nf_conntrack_max=500000 on line 1 of \/etc\/ufw\/sysctl.conf/,
+    ],
+    [
+      'ufw has the same',
+      {
+        files: { ...two(500_000, 500_000), '/etc/ufw/sysctl.conf': 'net/netfilter/nf_conntrack_max=500000\n' },
+        table: live(500_000),
+      },
+      {},
+      undefined,
+    ],
+  ]);
+  checkRule('tuned-profile', [
+    [
+      'a profile of the vendor',
+      {
+        files: {
+          ...two(500_000, 500_000),
+          '/etc/modprobe.d/nf_conntrack.conf': 'options nf_conntrack hashsize=524288\n',
+          '/usr/lib/tuned/web/tuned.conf': '[net]\nnf_conntrack_hashsize=65536\n',
+        },
+      },
+      {},
+      'warning',
+      /tuned-adm profile web-conntrack/,
+    ],
+  ]);
+  checkRule('cmdline-hashsize', [
+    [
+      'the kernel command line',
+      {
+        files: { '/etc/modprobe.d/nf_conntrack.conf': 'options nf_conntrack hashsize=131072\n' },
+        cmdlineHashsize: 65536,
+      },
+      {},
+      'warning',
+      /GRUB_CMDLINE_LINUX/,
+    ],
+  ]);
+  checkRule('kube-proxy', [
+    [
+      'it has lowered max',
+      { firewalls: active('kube-proxy'), files: { ...two(500_000, 500_000) }, table: live(131_072) },
+      {},
+      'warning',
+      /maxPerCore: 0/,
+    ],
+    [
+      'it has raised max',
+      { firewalls: active('kube-proxy'), files: { ...two(100_000, 100_000) }, table: live(524_288) },
+      {},
+      'note',
+    ],
+    ['nobody asks for anything', { firewalls: active('kube-proxy'), table: live(131_072) }, {}, undefined],
+    ['it does not run', { files: { ...two(500_000, 500_000) }, table: live(131_072) }, {}, undefined],
+  ]);
+});
+
+describe('since the boot, and at the next one', () => {
+  checkRule('lowered-since', [
+    [
+      'somebody lowered max',
+      { files: { [OURS]: sets(500_000), ...HOOK }, firewalls: active('ufw') },
+      {},
+      'warning',
+      /max 65,536 now, 500,000 after a boot[\s\S]*active here: ufw/,
+    ],
+    [
+      'only the buckets wait',
+      { files: { '/etc/modprobe.d/a.conf': 'options nf_conntrack hashsize=131072\n', [OURS]: sets(65_536), ...HOOK } },
+      {},
+      'note',
+      /--hashsize 131072/,
+    ],
+    ['as the files say', { files: { [OURS]: sets(500_000), ...HOOK }, table: live(500_000) }, {}, undefined],
+  ]);
+  checkRule('next-boot-loses', [
+    ['set by hand', { table: live(200_000) }, {}, 'warning', /max 200,000 now[\s\S]*65,536 after the next boot/],
+    ['a default', {}, {}, undefined],
+    [
+      'a file asks for it: that is the drop-in',
+      { table: live(200_000), files: { '/etc/sysctl.d/a.conf': sets(200_000) } },
+      {},
+      undefined,
+    ],
+  ]);
+  const unloads = (reapplies: readonly string[]) => ({
+    unloads: [{ file: '/etc/sysconfig/iptables-config', line: 12, reapplies }],
+  });
+  const raised = { firewalls: active('iptables'), files: { [OURS]: sets(200_000), ...LOAD }, table: live(200_000) };
+  checkRule('iptables-unload', [
+    [
+      'a restart loses max',
+      raised,
+      unloads([]),
+      'warning',
+      /iptables-config:12[\s\S]*max 200,000 now, 65,536 after the next load/,
+    ],
+    ['its start applies the files', raised, unloads(['.nf_conntrack']), undefined],
+    ['a hook applies the files', { ...raised, files: { ...raised.files, ...HOOK } }, unloads([]), undefined],
+    ['it is not active', { ...raised, firewalls: [] }, unloads([]), undefined],
+    ['it does not unload', raised, {}, undefined],
+  ]);
+});
+
+test('a host that ctfix has set is well', () => {
+  const files = {
+    [OURS]: sets(131_072),
+    '/etc/modprobe.d/nf_conntrack.conf': 'options nf_conntrack hashsize=131072\n',
+    ...HOOK,
+  };
+  expect(found(patient({ files, table: live(131_072, 131_072) }))).toEqual([]);
+});
