@@ -113,7 +113,8 @@ function memoryRow({ memory }: Status): string[][] {
   return [['memory', `${valueOr(now, (amount) => `${bytes(amount)} now${full}`)}${price}`]];
 }
 
-function firewallLine({ firewalls }: Status): string {
+function firewallLine({ firewalls, kind }: Status): string {
+  if (kind === 'sysroot' && firewalls.length === 0) return 'unknown: nobody can be asked below --root';
   const named = firewalls.flatMap(({ name, state }) => {
     if (!isKnown(state)) return [`${name} (state unknown: ${state.unknown})`];
     return state === 'inactive' ? [] : [state === 'active' ? name : `${name} (${state})`];
@@ -166,8 +167,8 @@ function time(iso: string): string {
 function planRow({ plan }: Status): string[][] {
   if (plan === undefined) return [];
   if (plan.verdict === 'nothing') return [['plan', `nothing to do: ${plan.reason}`]];
-  const max = plan.max === 0 ? '' : `max ${grouped(plan.max)}, `;
-  return [['plan', `${plan.verdict}: ${max}buckets ${grouped(plan.buckets)}; ${plan.reason} (ctfix plan)`]];
+  const max = plan.max === 0 ? 'no limit' : `max ${grouped(plan.max)}`;
+  return [['plan', `${plan.verdict}: ${max}, buckets ${grouped(plan.buckets)}; ${plan.reason} (ctfix plan)`]];
 }
 
 function dropLines({ drops }: Status): string[] {
@@ -175,7 +176,7 @@ function dropLines({ drops }: Status): string[] {
   if (!isKnown(drops)) return columns([['unknown', escapeLine(drops.unknown)]]);
   const rows = drops.map(({ name, total, rise = 0, means }) => {
     const more = rise > 0 ? ` (${grouped(rise)} while we looked)` : '';
-    return [name, grouped(total), `${means}${more}`];
+    return escapeRow([name, grouped(total), `${means}${more}`]);
   });
   return columns(rows, [1]);
 }
