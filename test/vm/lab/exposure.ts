@@ -5,7 +5,8 @@ import type { Guest } from '../guest.ts';
 import { type Kind, settled, UNITS } from './firewalls.ts';
 import { HOST4, HOST6 } from './peer.ts';
 
-const PORT = 7666;
+/** Closed by every firewall of the lab. */
+const FIRST_PORT = 7666;
 /** A little above what is asked for, because an emulated processor is late now and then. */
 const RATE = 230;
 const DIR = '/run/ctfix-test';
@@ -26,20 +27,31 @@ export async function putProbe(vm: Guest, name: string): Promise<string> {
   return path;
 }
 
-/** What gets in from the peer while `body` runs; the port is proved closed before and open to the host itself. */
+let ports = 0;
+
+/**
+ * What gets in from the peer while `body` runs; the port is served, open to the host itself and closed to the peer. Each
+ * time another port: connections that got in once and were never closed are still in the table, and a firewall lets a new
+ * one from the same source port in as one of them.
+ */
 export async function exposedDuring(vm: Guest, body: () => Promise<unknown>): Promise<Exposure> {
+  const port = FIRST_PORT + (ports++ % 30);
   const probe = await putProbe(vm, 'exposure.py');
   const [counts, tries] = [`${DIR}/counts`, `${DIR}/tries`];
   await vm.sh(`mkdir -p ${DIR}; rm -f ${counts} ${tries}`);
-  const server = await vm.spawn(`exec python3 ${probe} listen ${PORT} ${counts}`);
+  const server = await vm.spawn(`exec python3 ${probe} listen ${port} ${counts}`);
   await vm.waitFor(`test -s ${counts}`, 'the port is served');
-  await vm.sh(`python3 -c 'import socket; socket.create_connection(("127.0.0.1", ${PORT}))'`);
+  await vm.sh(`python3 -c 'import socket; socket.create_connection(("127.0.0.1", ${port}))'`);
   await vm.waitFor(`grep -q '"tcp4": 1' ${counts}`, 'the port answers the host itself');
   const client = await vm.spawn(
-    `exec ip netns exec peer python3 ${probe} try ${PORT} ${RATE} ${tries} ${HOST4} ${HOST6}`,
+    `exec ip netns exec peer python3 ${probe} try ${port} ${RATE} ${tries} ${HOST4} ${HOST6}`,
   );
   await vm.waitFor(`test -s ${tries}`, 'the peer tries');
   const read = async (path: string) => JSON.parse(await vm.sh(`cat ${path}`));
+  await vm.waitFor(`python3 -c 'import json; exit(json.load(open("${tries}"))["tcp6"] < 50)'`, 'the peer has tried');
+  const closed = await read(counts);
+  if (closed.tcp4 + closed.tcp6 + closed.udp4 + closed.udp6 !== 1)
+    throw new Error('the firewall does not close the port');
   const begin = await read(tries);
   await body();
   const end = await read(tries);
