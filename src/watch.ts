@@ -23,6 +23,13 @@ export type Sample = {
 /** What the counters say of a flow or packet that was lost, by the names that conntrack -S has. */
 export const CAUSES = ['drop', 'early_drop', 'insert_failed', 'chaintoolong'] as const;
 export type Cause = (typeof CAUSES)[number];
+/** Their columns (5.15 and later have the last one: ct_cpu_seq_show, net/netfilter/nf_conntrack_standalone.c). */
+const COLUMNS = {
+  drop: 'drop',
+  early_drop: 'early_drop',
+  insert_failed: 'insert_failed',
+  chaintoolong: 'chainlength',
+} as const;
 type ByCause = Partial<Readonly<Record<Cause, number>>>;
 
 /** The highest count in a slice of time; slices are numbered from the start on. */
@@ -62,9 +69,10 @@ export type Watched = {
 const SLICE_S = 5;
 const SLICES = 120;
 /** The slope is that of so many seconds, of at most so many looks; at long intervals of as many looks as one needs. */
-const TREND_S = 40;
-const POINTS = 20;
+const TREND_S = 36;
+const POINTS = 12;
 const EVENTS = 5;
+const NOT_COUNTED = { unknown: 'not counted: the kernel has not done so since Linux 4.9' };
 /** Further ahead than this no present rate tells anything: 30 days. */
 const HORIZON_S = 30 * 86_400;
 
@@ -106,7 +114,7 @@ export function nextLook(before: Watched, now: Sample): Watched {
   const { interval, began } = before;
   const goesOn = before.now.loaded && now.loaded && before.now.load === now.load;
   const seconds = (now.at - before.now.at) / 1000;
-  const grown = goesOn ? deltas(before.now, now) : undefined;
+  const rises = goesOn ? risesOf(before.now, now) : undefined;
   const points = pointsWith(goesOn ? before.points : [], now, interval);
   const [was, is] = [known(before.now.count), known(now.count)];
   return {
@@ -114,9 +122,9 @@ export function nextLook(before: Watched, now: Sample): Watched {
     interval,
     now,
     growth: goesOn && was !== undefined && is !== undefined && seconds > 0 ? (is - was) / seconds : undefined,
-    fresh: freshOf(now, grown, seconds),
-    rates: grown === undefined ? why(now) : perSecond(byCause(grown), seconds),
-    totals: grown === undefined ? before.totals : plus(before.totals, byCause(grown)),
+    fresh: freshOf(now, rises, seconds),
+    rates: rises === undefined ? why(now) : perSecond(rises.causes, seconds),
+    totals: rises === undefined ? before.totals : plus(before.totals, rises.causes),
     outlook: outlookOf(now, points),
     highest: higher(before.highest, now),
     slices: slicesWith(before.slices, began, now, interval),
@@ -125,35 +133,36 @@ export function nextLook(before: Watched, now: Sample): Watched {
   };
 }
 
+type Rises = { readonly fresh: number; readonly causes: ByCause };
+
 /**
- * How much each counter rose. A counter is 32 bits wide on each CPU (`unsigned int` in struct ip_conntrack_stat): what
+ * How much the counters rose. A counter is 32 bits wide on each CPU (`unsigned int` in struct ip_conntrack_stat): what
  * looks like a fall is a wrap of one of them where that makes a rise below 2^31, and else a start from 0.
  */
-function deltas(before: Sample, now: Sample): Readonly<Record<string, number>> | undefined {
+function risesOf(before: Sample, now: Sample): Rises | undefined {
   if (!isKnown(before.counters) || !isKnown(now.counters)) return undefined;
-  const old = before.counters;
-  const rise = (name: string, value: number) => {
-    const delta = value - (old[name] ?? 0);
-    if (delta >= 0) return delta;
-    return delta + 2 ** 32 < 2 ** 31 ? delta + 2 ** 32 : value;
-  };
-  return Object.fromEntries(Object.entries(now.counters).map(([name, value]) => [name, rise(name, value)]));
+  const [old, all] = [before.counters, now.counters];
+  const causes: Partial<Record<Cause, number>> = {};
+  for (const cause of CAUSES) {
+    const name = COLUMNS[cause];
+    const value = all[name];
+    if (value !== undefined) causes[cause] = rise(old[name] ?? 0, value);
+  }
+  return { fresh: rise(old.new ?? 0, all.new ?? 0), causes };
 }
 
-/** The file calls it `chainlength` (5.15 and later: ct_cpu_seq_show, net/netfilter/nf_conntrack_standalone.c). */
-function byCause(counters: Readonly<Record<string, number>>): ByCause {
-  const { chainlength, ...named } = counters;
-  const all: Readonly<Record<string, number | undefined>> = { ...named, chaintoolong: chainlength };
-  return Object.fromEntries(CAUSES.flatMap((cause) => (all[cause] === undefined ? [] : [[cause, all[cause]]])));
+function rise(old: number, value: number): number {
+  const delta = value - old;
+  if (delta >= 0) return delta;
+  return delta + 2 ** 32 < 2 ** 31 ? delta + 2 ** 32 : value;
 }
 
 /** Linux counts no new flows since 4.9 (8e8118f89314): the column has been 0 ever since. */
-function freshOf(now: Sample, grown: Readonly<Record<string, number>> | undefined, seconds: number): Maybe<number> {
+function freshOf(now: Sample, rises: Rises | undefined, seconds: number): Maybe<number> {
   const counters = known(now.counters);
-  if (counters !== undefined && (counters.new ?? 0) === 0)
-    return { unknown: 'not counted: the kernel has not done so since Linux 4.9' };
-  if (grown === undefined || seconds <= 0) return why(now);
-  return (grown.new ?? 0) / seconds;
+  if (counters !== undefined && (counters.new ?? 0) === 0) return NOT_COUNTED;
+  if (rises === undefined || seconds <= 0) return why(now);
+  return rises.fresh / seconds;
 }
 
 function why(now: Sample): { readonly unknown: string } {

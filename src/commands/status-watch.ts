@@ -5,6 +5,7 @@ import { NETFILTER, sizeOf } from '../facts/table.ts';
 import type { ReadHost } from '../host/host.ts';
 import type { Terminal, Woken } from '../host/screen.ts';
 import type { Maybe } from '../model.ts';
+import type { View } from '../render/paint.ts';
 import { watchScreen } from '../render/watch.ts';
 import { planPeak, watchEnd, watchJson, watchLine } from '../render/watch-log.ts';
 import { nextLook, type Sample, type Watched, watched } from '../watch.ts';
@@ -28,7 +29,8 @@ export async function watch(flags: WatchFlags, deps: Deps): Promise<number> {
   const terminal = await deps.openTerminal(flags.output === 'text');
   try {
     const host = await deps.look(terminal.inPlace ? {} : flags);
-    const { state, why } = await watching(host, terminal, flags, deps);
+    const show = showing(terminal, flags, deps.view('stdout', flags));
+    const { state, why } = await watching(host, terminal, flags.watch, show, deps);
     await terminal.close();
     sayEnd(state, terminal, flags, deps);
     return why === 'failed' ? EXIT.failed : EXIT.ok;
@@ -41,20 +43,21 @@ export async function watch(flags: WatchFlags, deps: Deps): Promise<number> {
 async function watching(
   host: ReadHost,
   terminal: Terminal,
-  flags: WatchFlags,
+  interval: number,
+  show: (state: Watched) => void,
   deps: Deps,
 ): Promise<{ readonly state: Watched; readonly why: Woken }> {
-  const step = flags.watch * 1000;
+  const step = interval * 1000;
   const began = terminal.clock();
   let due = 0;
-  let state = watched(await sample(host, terminal, deps), flags.watch);
-  show(state, terminal, flags, deps);
+  let state = watched(await sample(host, terminal, deps), interval);
+  show(state);
   for (;;) {
     due = Math.max(due, Math.floor((terminal.clock() - began) / step)) + 1;
-    const why = await onTime(began + step * due, terminal, () => show(state, terminal, flags, deps));
+    const why = await onTime(began + step * due, terminal, () => show(state));
     if (why !== 'time') return { state, why };
     state = nextLook(state, await sample(host, terminal, deps));
-    show(state, terminal, flags, deps);
+    show(state);
   }
 }
 
@@ -67,11 +70,13 @@ async function onTime(until: number, terminal: Terminal, redraw: () => void): Pr
   }
 }
 
-function show(state: Watched, terminal: Terminal, flags: WatchFlags, deps: Deps): void {
+/** How a look is shown: as a screen, a line or an object. */
+function showing(terminal: Terminal, flags: WatchFlags, view: View): (state: Watched) => void {
   if (terminal.inPlace) {
     const hint = terminal.keys ? 'q ends' : 'Ctrl-C ends';
-    terminal.draw(watchScreen(state, terminal.size(), deps.view('stdout', flags), hint));
-  } else terminal.write(flags.output === 'json' ? watchJson(state) : watchLine(state));
+    return (state) => terminal.draw(watchScreen(state, terminal.size(), view, hint));
+  }
+  return (state) => terminal.write(flags.output === 'json' ? watchJson(state) : watchLine(state));
 }
 
 /** The last screen stays to be read; a program that reads objects gets no other line. */

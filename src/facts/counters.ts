@@ -14,15 +14,23 @@ export function parseCounters(text: string): Readonly<Record<string, number>> | 
   const [header = '', ...rows] = text.split('\n').filter((line) => line.trim() !== '');
   const names = header.trim().split(/\s+/);
   if (!names.includes('drop') || rows.length === 0) return undefined;
-  const sums = new Map<string, number>();
-  for (const [row, line] of rows.entries()) {
-    for (const [column, cell] of line.trim().split(/\s+/).entries()) {
-      const name = names[column];
-      if (name === undefined || !/^[0-9a-f]{1,8}$/i.test(cell)) return undefined;
-      if (name !== 'entries' || row === 0) sums.set(name, (sums.get(name) ?? 0) + Number.parseInt(cell, 16));
-    }
+  const first = cellsOf(rows[0] ?? '', names.length);
+  const sums = [...(first ?? [])];
+  for (const row of rows.slice(1)) {
+    const cells = cellsOf(row, names.length);
+    if (cells === undefined) return undefined;
+    for (const [column, cell] of cells.entries()) sums[column] = (sums[column] ?? 0) + cell;
   }
-  return Object.fromEntries(sums);
+  const told = names.slice(0, sums.length).map((name, column) => [name, sums[column] ?? 0] as const);
+  const all = Object.fromEntries(told);
+  return first === undefined ? undefined : { ...all, ...('entries' in all ? { entries: first[0] ?? 0 } : {}) };
+}
+
+/** The numbers of a row; undefined when one is none or there are more of them than names. */
+function cellsOf(row: string, most: number): readonly number[] | undefined {
+  const cells = row.trim().split(/\s+/);
+  if (cells.length > most || !/^(?:[0-9a-f]{1,8}(?:\s+|$))+$/i.test(row.trim())) return undefined;
+  return cells.map((cell) => Number.parseInt(cell, 16));
 }
 
 /**
