@@ -29,6 +29,11 @@ export type Lost = {
   readonly why: string;
 };
 
+/** Whether somebody will miss what the line asks for; a line that another one overrides, or takes back, is meant so. */
+export function isMissed({ code }: Lost): boolean {
+  return !['beaten', 'excluded', 'ufw-off'].includes(code);
+}
+
 /** `500000 in /etc/sysctl.d/90-x.conf:3 was lost, read before the module was loaded`. */
 export function lostText(lost: Lost): string {
   return `${lost.value} in ${placeOf(lost)} ${lost.why}`;
@@ -105,12 +110,14 @@ function unseen(facts: Facts, key: string, order: readonly SysctlLine[]): Lost[]
   const { config, machine } = facts;
   if (!machine.systemd) return [];
   const linked = Object.values(config.links ?? {}).includes(CONF);
+  // What an install line runs at a load is `sysctl --system` as a rule, and that reads the file.
+  const procpsRuns = config.hooks.some(({ kind }) => kind === 'install');
   const back = config.exclusions?.find((line) => line.key === key);
   return config.procpsSysctl
     .filter((line) => line.key === key && !order.some((each) => each.file === line.file && each.line === line.line))
     .flatMap((line): Lost[] => {
       if (line.file === CONF) {
-        return linked
+        return linked || procpsRuns
           ? []
           : [lostAs(line, 'not-read', 'is not read at boot: no link in /etc/sysctl.d leads to that file')];
       }

@@ -1,7 +1,7 @@
 /** What gave a value of the table that is live. Pure. */
 
 import { type ChangeRecord, type Facts, isKnown, known, type Maybe } from './model.ts';
-import { askedLine, atLoad, byMemory, type Held, nextBoot, nextLine } from './nextboot.ts';
+import { askedLine, atLoad, byMemory, type Held, isActive, nextBoot, nextLine } from './nextboot.ts';
 import { ownValues } from './origin-defaults.ts';
 import { keyOf, placeOf } from './own.ts';
 
@@ -56,6 +56,20 @@ function promised({ targets }: ChangeRecord, name: string): string | undefined {
   return name === 'buckets' ? String(targets.buckets) : targets.values[name];
 }
 
+/** What kube-proxy writes at each start, beside the sizes, where its configuration has a value (conntrack.go in cmd/kube-proxy/app). */
+const KUBE_PROXY = [
+  'tcp_timeout_established',
+  'tcp_timeout_close_wait',
+  'udp_timeout',
+  'udp_timeout_stream',
+  'tcp_be_liberal',
+];
+
+function byKubeProxy(facts: Facts, name: string, live: string): Given | undefined {
+  const its = isActive(facts, 'kube-proxy') && KUBE_PROXY.includes(name) && !ownValues(name).includes(live);
+  return its ? { value: live, by: 'kube-proxy', how: 'set by kube-proxy' } : undefined;
+}
+
 function sizeGiven(facts: Facts, name: 'max' | 'buckets', live: string): Given {
   const { boot, load, asked } = nextBoot(facts);
   const bare = atLoad(facts);
@@ -75,6 +89,8 @@ function valueGiven(facts: Facts, name: string, live: string): Given {
   const key = keyOf(name);
   const line = nextLine(facts, key, 'boot');
   if (line !== undefined && String(line.value) === live) return given(line, name);
+  const proxy = byKubeProxy(facts, name, live);
+  if (proxy !== undefined) return proxy;
   if (ownValues(name).includes(live)) return { value: live, by: 'kernel', how: 'kernel default' };
   const asked = askedLine(facts, key);
   if (asked !== undefined && String(asked.value) === live) return byHand(asked);

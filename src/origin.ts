@@ -9,7 +9,7 @@ import { type Lost, lostOf } from './origin-lost.ts';
 import { type Given, nowOf } from './origin-now.ts';
 import { BUCKETS_KEY, keyOf, MAX_KEY } from './own.ts';
 
-export { type Lost, lostText } from './origin-lost.ts';
+export { isMissed, type Lost, lostText } from './origin-lost.ts';
 export type { Given } from './origin-now.ts';
 
 /** One value of the table. */
@@ -59,11 +59,13 @@ function afterBoot(facts: Facts, name: string, now: Maybe<Given> | undefined): M
   if (known(facts.table.namespace) === 'child') {
     return { unknown: 'it is decided outside this network namespace' };
   }
+  const live = now === undefined ? undefined : known(now);
+  const isSize = name === 'max' || name === 'buckets';
+  if (!isSize && live?.by === 'kube-proxy') return { ...live, how: 'kube-proxy sets it whenever it starts' };
   const { boot } = nextBoot(facts);
   const key = keyOf(name);
   const held = key === MAX_KEY ? boot.max : key === BUCKETS_KEY ? boot.buckets : nextLine(facts, key, 'boot');
   if (held !== undefined) return fromHeld(held);
-  const live = now === undefined ? undefined : known(now);
   if (live?.by === 'kernel') return { ...live, how: 'no file sets it' };
   const [only, ...others] = ownValues(name);
   if (only !== undefined && others.length === 0) return { value: only, by: 'kernel', how: 'no file sets it' };

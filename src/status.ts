@@ -2,7 +2,7 @@
 import { chainLimitIsShort } from './kernel.ts';
 import { billOf, pricesOf } from './memory.ts';
 import { type ChangeRecord, type Facts, isKnown, known, type Maybe, type Sizing } from './model.ts';
-import { changesAtBoot, type Origin, origins } from './origin.ts';
+import { changesAtBoot, isMissed, type Origin, origins } from './origin.ts';
 import { type Drop, dropsOf } from './status-drops.ts';
 
 /** What `ctfix status -o json` prints. What is not there is absent, what could not be found out is `unknown`. */
@@ -68,7 +68,7 @@ type MemoryStatus = {
 type Drift = {
   /** between now and after the next boot; absent where max and buckets are not known on both sides */
   readonly nowAndBoot?: number;
-  /** lines of files that ask for something and do not get it */
+  /** lines of files that ask for something and do not get it, those that another one overrides on purpose left out */
   readonly lost: number;
   /** promises of the last change that do not hold now */
   readonly targetNow: number;
@@ -193,7 +193,7 @@ function driftOf(all: readonly Origin[], findings: Beside['findings']): Drift {
   const comparable = sizes.every((origin) => changesAtBoot(origin) !== undefined);
   return {
     ...(comparable && { nowAndBoot: all.filter((origin) => changesAtBoot(origin) === true).length }),
-    lost: all.reduce((sum, { lost }) => sum + lost.length, 0),
+    lost: all.reduce((sum, { lost }) => sum + lost.filter(isMissed).length, 0),
     targetNow: findings.filter(({ when }) => when === 'now').length,
     targetBoot: findings.filter(({ when }) => when === 'next-boot').length,
   };

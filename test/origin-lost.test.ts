@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { lostText, origins } from '../src/origin.ts';
+import { isMissed, lostText, origins } from '../src/origin.ts';
 import { factsOf, type Said } from './support/facts.ts';
 
 const MAX = 'net.netfilter.nf_conntrack_max';
@@ -142,6 +142,23 @@ describe('what is lost', () => {
     ['hashsize rounded up is no loss', { files: hashsize }, 'buckets', []],
   ])('%s', (_, said, name, expected) => {
     expect(find(said, name).lost.map(lostText)).toEqual(expected);
+  });
+
+  test('who will be missed: not what another line overrides', () => {
+    const said = { files: { ...lines500k, ...file(`${MAX} = 7000\n`, '/etc/sysctl.d/99-y.conf') } };
+    expect(find(said).lost.map((line) => [line.code, isMissed(line)])).toEqual([
+      ['beaten', false],
+      ['before-module', true],
+    ]);
+  });
+
+  test('/etc/sysctl.conf is read at a load where an install line runs sysctl --system', () => {
+    const conf = file(`${MAX} = 7000\n`, '/etc/sysctl.conf');
+    const install = file(
+      'install nf_conntrack /sbin/modprobe --ignore-install nf_conntrack && /sbin/sysctl --system\n',
+      '/etc/modprobe.d/f.conf',
+    );
+    expect(find({ files: { ...conf, ...install } }).lost).toEqual([]);
   });
 
   test('what systemd-sysctl takes back', () => {

@@ -1,10 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isKnown, known, type Maybe } from '../src/model.ts';
-import { nextBoot } from '../src/nextboot.ts';
-import { changesAtBoot, type Given, origins } from '../src/origin.ts';
+import { type Given, origins } from '../src/origin.ts';
 import { factsOf, type Said, values } from './support/facts.ts';
-import { anyHost } from './support/hosts-any.ts';
 
 const MAX = 'net.netfilter.nf_conntrack_max';
 const file = (text: string, path = '/etc/sysctl.d/90-x.conf') => ({ [path]: text });
@@ -188,6 +185,21 @@ describe('what gave the value that is live', () => {
   });
 });
 
+test('the timeouts that kube-proxy writes are its own, now and after the next boot', () => {
+  const firewalls = [{ name: 'kube-proxy', state: 'active', takesAlong: [] }] as const;
+  const table = { values: { tcp_timeout_established: '86400', udp_timeout: '30', generic_timeout: '9' } };
+  const by = (name: string) => {
+    const { now, boot } = find({ firewalls, table }, name);
+    return [given(now), given(boot)];
+  };
+  expect(by('tcp_timeout_established')).toEqual([
+    '86400 kube-proxy: set by kube-proxy',
+    '86400 kube-proxy: kube-proxy sets it whenever it starts',
+  ]);
+  expect(by('udp_timeout')[0]).toBe('30 kernel: kernel default');
+  expect(by('generic_timeout')[0]).toMatch(/^9 somebody/);
+});
+
 describe('after the next boot', () => {
   test.each<[string, Said, string, string]>([
     ['a size', {}, 'max', "65536 kernel: the kernel's own choice with more than 1 GiB of memory"],
@@ -229,64 +241,6 @@ describe('after the next boot', () => {
     ],
   ])('%s', (_, said, name, expected) => {
     expect(given(find(said, name).boot)).toBe(expected);
-  });
-});
-
-describe('every host', () => {
-  test('max and buckets come first, each name once, and the next boot is that of nextBoot', () => {
-    fc.assert(
-      fc.property(anyHost, (facts) => {
-        const all = origins(facts);
-        const names = all.map(({ name }) => name);
-        expect(names.slice(0, 2)).toEqual(['max', 'buckets']);
-        expect(new Set(names).size).toBe(names.length);
-        const { boot } = nextBoot(facts);
-        expect(all.slice(0, 2).map((one) => known(one.boot)?.value)).toEqual(
-          [boot.max, boot.buckets].map((held) => held && String(held.value)),
-        );
-      }),
-    );
-  });
-
-  test('a live value is told as it is, and without a module there is none', () => {
-    fc.assert(
-      fc.property(anyHost, (facts) => {
-        for (const { name, now } of origins(facts)) {
-          const live = name === 'max' || name === 'buckets' ? known(facts.table[name]) : facts.table.values[name];
-          if (facts.module.state === 'absent') expect(now).toBeUndefined();
-          else
-            expect(now === undefined ? undefined : known(now)?.value).toBe(
-              live === undefined ? undefined : String(live),
-            );
-        }
-      }),
-    );
-  });
-
-  test('a lost line asks for something else than the next boot gives, and stands in a file that was read', () => {
-    fc.assert(
-      fc.property(anyHost, (facts) => {
-        for (const { lost, boot } of origins(facts)) {
-          for (const line of lost) {
-            expect(line.value).not.toBe(known(boot)?.value);
-            expect(facts.config.texts).toHaveProperty([line.file]);
-          }
-        }
-      }),
-    );
-  });
-
-  test('a value whose source is the same line now and at the next boot does not change', () => {
-    fc.assert(
-      fc.property(anyHost, (facts) => {
-        for (const origin of origins(facts)) {
-          const [now, boot] = [origin.now && known(origin.now), known(origin.boot)];
-          if (now?.file === undefined || boot === undefined || /somebody/.test(now.how)) continue;
-          if (now.file === boot.file && now.line === boot.line && now.by === boot.by)
-            expect(changesAtBoot(origin)).toBe(false);
-        }
-      }),
-    );
   });
 });
 

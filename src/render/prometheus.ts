@@ -47,7 +47,7 @@ function gauge(name: string, help: string, value: Maybe<number> | undefined): Fa
 
 function aboutTable({ ctfix, host, module, table, drops }: Status): Family[] {
   const live = table?.buckets;
-  const info = { version: ctfix, kernel: host.kernel, module: module.state, namespace: known(module.namespace) ?? '' };
+  const info = { version: ctfix, kernel: host.kernel, module: module.state, netns: known(module.namespace) ?? '' };
   const longChains = drops === undefined ? undefined : known(drops)?.find(({ name }) => name === 'chaintoolong');
   return [
     { name: 'ctfix_info', type: 'gauge', help: 'The host as ctfix sees it.', samples: [{ value: 1, labels: info }] },
