@@ -49,6 +49,8 @@ const deps: Deps = {
   }),
   now: () => new Date(),
   sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  input: () => process.stdin,
+  watched: () => process.stderr.isTTY === true,
   interactive: () => process.stdin.isTTY === true && process.stderr.isTTY === true,
   openTerminal: async (inPlace) =>
     (await import('./host/screen.ts')).openTerminal(

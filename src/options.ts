@@ -113,26 +113,31 @@ const keyByShortName = new Map(TIMEOUT_KEYS.map((key) => [shortName(key), key]))
 
 /**
  * Adds one `NAME=SECONDS` to those that were given before.
+ * @param flag the one that was used, for the message
  * @returns seconds by the key below net.netfilter.nf_conntrack_, e.g. `tcp_timeout_established`
  * @throws CtfixError usage: no `=`, an unknown name, seconds that are no whole number, one name with two values
  */
-export function addTimeout(text: string, before: Readonly<Record<string, number>> = {}): Record<string, number> {
+export function addTimeout(
+  text: string,
+  before: Readonly<Record<string, number>> = {},
+  flag = '--timeout',
+): Record<string, number> {
   const [, name, seconds] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
   if (name === undefined || seconds === undefined) {
-    throw usage('--timeout', text, 'is not NAME=SECONDS; an example is tcp_established=86400');
+    throw usage(flag, text, 'is not NAME=SECONDS; an example is tcp_established=86400');
   }
   const bare = name.replaceAll('/', '.').replace(/^(net\.netfilter\.)?(nf_conntrack_)?/, '');
   const key = keyByShortName.get(shortName(bare));
   if (key === undefined) {
     throw usage(
-      '--timeout',
+      flag,
       text,
       `names no timeout of the connection table; known are ${[...keyByShortName.keys()].join(', ')}`,
     );
   }
-  const value = wholeNumber(`--timeout ${name}`, { min: 1, max: SECONDS_LIMIT })(seconds);
+  const value = wholeNumber(`${flag} ${name}`, { min: 1, max: SECONDS_LIMIT })(seconds);
   if (before[key] !== undefined && before[key] !== value) {
-    throw usage('--timeout', text, `contradicts ${before[key]} seconds for the same timeout; give one of them`);
+    throw usage(flag, text, `contradicts ${before[key]} seconds for the same timeout; give one of them`);
   }
   return { ...before, [key]: value };
 }

@@ -27,6 +27,10 @@ export type Deps = {
   sleep(ms: number): Promise<void>;
   /** a person can be asked: stdin and stderr are terminals */
   interactive(): boolean;
+  /** what somebody gives to stdin, as it comes */
+  input(): AsyncIterable<Uint8Array>;
+  /** stderr is a terminal: somebody may be watching */
+  watched(): boolean;
   /** for a command that goes on until it is ended; `inPlace`: it would like to draw on a terminal */
   openTerminal(inPlace: boolean): Promise<Terminal>;
   /** from this call on a signal only sets the flag that the result tells; a second one ends the process */

@@ -17,6 +17,7 @@ import { registerRecover } from './recover.ts';
 import { registerRollback } from './rollback.ts';
 import type { Finish } from './runs.ts';
 import { registerStatus } from './status.ts';
+import { registerTop } from './top.ts';
 import { registerVerify } from './verify.ts';
 
 /** What EXIT says, for the reader of the help. */
@@ -58,6 +59,7 @@ export function program(deps: Deps, finish: Finish): Command {
     registerHistory,
     registerStatus,
     registerDoctor,
+    registerTop,
     registerCheck,
     registerFacts,
     registerCompletion,

@@ -5,6 +5,7 @@ import { escapeLine } from '../render/escape.ts';
 
 /** The same host; `note` gets a line for every file, directory, link and program that is read. */
 export function traced(inner: ReadHost, note: (text: string) => void): ReadHost {
+  const { stream } = inner;
   const tell = (what: string, target: string) => note(`${what} ${escapeLine(target)}\n`);
   return {
     ...inner,
@@ -28,6 +29,12 @@ export function traced(inner: ReadHost, note: (text: string) => void): ReadHost 
       tell('run ', argv.join(' '));
       return inner.run(argv, options);
     },
+    ...(stream !== undefined && {
+      stream: (argv: readonly [string, ...string[]]) => {
+        tell('run ', argv.join(' '));
+        return stream(argv);
+      },
+    }),
   };
 }
 

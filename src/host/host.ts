@@ -54,7 +54,16 @@ export interface ReadHost {
   stat(path: string): Promise<FileStat | undefined>;
   /** Runs a program that only reads, without a shell, with a clean environment. Never throws for a failing program. */
   run(argv: readonly [string, ...string[]], options?: RunOptions): Promise<RunResult>;
+  /**
+   * What a program prints, as it comes; absent where no kernel is behind the files. Never fails for a program that does:
+   * a program that is not there prints nothing.
+   * The one look that may load a module, and only when conntrack lists the table: nf_conntrack_netlink.
+   */
+  stream?(argv: readonly [string, ...string[]]): ByteStream;
 }
+
+/** `ended`: how the program ended, without its standard output; it waits until all of that has been taken. */
+export type ByteStream = { readonly bytes: AsyncIterable<Uint8Array>; readonly ended: Promise<RunResult> };
 
 /** A host that can be changed. Every mutation ctfix can make is one of these four methods. */
 export interface Host extends ReadHost {

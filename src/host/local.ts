@@ -2,7 +2,7 @@
 import { constants as osConstants } from 'node:os';
 import { argvOf, PROGRAM_DIRS } from '../command.ts';
 import { readNames, readStat, readTarget, readText } from './files.ts';
-import type { Host, RunOptions, RunResult } from './host.ts';
+import type { ByteStream, Host, RunOptions, RunResult } from './host.ts';
 import { removeFile, replaceFile, replaceLink } from './replace.ts';
 import { writeKernelValue } from './value.ts';
 
@@ -31,6 +31,7 @@ export function localHost(): Host {
     readLink: async (path) => readTarget(path),
     stat: async (path) => readStat(path),
     run,
+    stream: runStream,
     replaceFile: async (path, file) => (file === undefined ? removeFile(path) : replaceFile(run, path, file)),
     replaceLink: async (path, target) => replaceLink(path, target),
     writeValue: async (path, value) => writeKernelValue(path, value),
@@ -76,6 +77,36 @@ async function runProgram(argv: Argv, options: RunOptions): Promise<RunResult> {
     child.stderr?.destroy();
     return { code: 124, stdout: '', stderr: `${program} cannot be ended: it is stuck in the kernel` };
   });
+}
+
+/** How long a listing may take: a table of many millions on a slow machine, whose kernel starts over for every piece. */
+const STREAM_LIMIT_MS = 3_600_000;
+
+/** A program whose output is taken as it comes; nothing of it is kept. When nobody takes it any more, the program ends. */
+function runStream([program, ...words]: Argv): ByteStream {
+  const started = import('execa').then(({ execa }) => {
+    const child = execa(program, words, {
+      env: ENVIRONMENT,
+      extendEnv: false,
+      cwd: '/',
+      detached: true,
+      reject: false,
+      stdin: 'ignore',
+      buffer: { stdout: false, stderr: true },
+      timeout: STREAM_LIMIT_MS,
+      forceKillAfterDelay: GRACE_MS,
+    });
+    // In an object: a promise for a child would be one for its end.
+    return { child };
+  });
+  const bytes = async function* (): AsyncGenerator<Uint8Array> {
+    yield* (await started).child.stdout;
+  };
+  const ended = async (): Promise<RunResult> => {
+    const { exitCode, code, signal, stderr } = await (await started).child;
+    return { code: exitCode ?? unstarted(code, signal), stdout: '', stderr };
+  };
+  return { bytes: bytes(), ended: ended() };
 }
 
 /** A code for a child that has none: as a shell gives it (127 not found, 126 not to be run, 128 + signal). */

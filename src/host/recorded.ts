@@ -78,9 +78,20 @@ export function recordedFrom(recording: Recording): ReadHost {
       return { kind: kind ?? 'file', mode, uid: 0, gid: 0, inode: 1, links: 1, size, ...told };
     },
     async run(argv) {
-      return own(commands, argv.join(' ')) ?? { code: 127, stdout: '', stderr: `${argv[0]}: not recorded` };
+      return recorded(commands, argv);
+    },
+    stream(argv) {
+      const { stdout, ...rest } = recorded(commands, argv);
+      const bytes = async function* () {
+        yield new TextEncoder().encode(stdout);
+      };
+      return { bytes: bytes(), ended: Promise.resolve({ ...rest, stdout: '' }) };
     },
   };
+}
+
+function recorded(commands: NonNullable<Recording['commands']>, argv: readonly string[]): RunResult {
+  return own(commands, argv.join(' ')) ?? { code: 127, stdout: '', stderr: `${argv[0]}: not recorded` };
 }
 
 function own<T>(record: Readonly<Record<string, T>>, key: string): T | undefined {

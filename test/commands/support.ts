@@ -34,6 +34,8 @@ export function fakeDeps(more: Partial<Deps> = {}, answers: readonly string[] = 
     view: () => ({ colour: false, unicode: false }),
     now: () => new Date('2026-11-24T05:33:10.000Z'),
     sleep: async () => undefined,
+    input: async function* () {},
+    watched: () => false,
     interactive: () => false,
     openTerminal: none as () => Promise<Terminal>,
     catchSignals: () => () => false,

@@ -1,0 +1,56 @@
+/** The table of this host, and of its other namespaces, counted; with what there is to say about the reading. */
+import { CtfixError } from '../errors.ts';
+import type { ReadHost } from '../host/host.ts';
+import { type Census, closeNamespace, countFlow } from '../top/census.ts';
+import type { Flow } from '../top/flow.ts';
+import type { Found } from '../top/report.ts';
+import { type Dump, hasNetlink, isTracking, readers, readOthers, readTable } from './top-live.ts';
+
+/**
+ * Counts every flow of this host into the census.
+ * @param namespaces also those of other network namespaces
+ * @throws CtfixError failed: nothing here can list the table
+ */
+export async function foundLive(
+  host: ReadHost,
+  census: Census,
+  { namespaces, tick }: { readonly namespaces: boolean; tick(): void },
+): Promise<Found> {
+  const nothing = { forms: [], bad: { count: 0, first: [] }, notes: [] };
+  if (!(await isTracking(host))) {
+    return { ...nothing, origin: { kind: 'none', name: 'nf_conntrack is not loaded, so that nothing is tracked' } };
+  }
+  const [reader] = await readers(host);
+  if (reader === undefined) throw unreadable();
+  const take = (flow: Flow) => countFlow(census, flow);
+  const own: Dump = { listing: await readTable(host, reader, take, tick) };
+  closeNamespace(census, 'this one');
+  const others = namespaces
+    ? await readOthers(host, reader, take, { tick, namespace: (name) => closeNamespace(census, name) })
+    : [];
+  const loaded = reader.loads && (await hasNetlink(host));
+  const note = 'nf_conntrack_netlink was loaded to list the table and stays: unloading it would deafen others';
+  return {
+    origin: reader.origin,
+    forms: own.listing.forms(),
+    bad: badOf([own, ...others]),
+    notes: loaded ? [note] : [],
+  };
+}
+
+function unreadable(): CtfixError {
+  return new CtfixError('failed', 'the table cannot be listed: neither conntrack nor /proc/net/nf_conntrack is here', {
+    hint: 'install the package conntrack (conntrack-tools), or give a saved listing with --from',
+  });
+}
+
+/** The lines that were no flow, of all listings together. */
+export function badOf(dumps: readonly Dump[]): Found['bad'] {
+  const all = dumps.map(({ listing, where }) => ({ ...listing.bad(), where }));
+  return {
+    count: all.reduce((sum, { count }) => sum + count, 0),
+    first: all
+      .flatMap(({ first, where }) => first.map((bad) => ({ ...bad, ...(where !== undefined && { where }) })))
+      .slice(0, 5),
+  };
+}
