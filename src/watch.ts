@@ -86,14 +86,13 @@ export function sliceSeconds(interval: number): number {
  * @param interval seconds between two looks
  */
 export function watched(first: Sample, interval: number): Watched {
-  const early = { unknown: 'two looks are needed' };
   const points = pointsWith([], first, interval);
   return {
     began: first,
     interval,
     now: first,
-    fresh: early,
-    rates: early,
+    fresh: why(first),
+    rates: why(first),
     totals: {},
     outlook: outlookOf(first, points),
     highest: higher(undefined, first),

@@ -141,7 +141,7 @@ function signed(value: number): string {
 }
 
 function row(label: string, text: string): string {
-  return `${label.padEnd(LABEL)}${text}`;
+  return `${label.padEnd(LABEL - 1)} ${text}`;
 }
 
 /** The first `columns` characters; colours take none, and end with the line. */
