@@ -2,8 +2,9 @@
  * What `ctfix status` and `ctfix check` say about every recorded host, word for word, as golden.test.ts has it for plans;
  * and about some that have one thing changed.
  */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, test } from 'vitest';
 import { runProgram } from '../src/commands/program.ts';
 import type { ReadHost } from '../src/host/host.ts';
@@ -14,6 +15,8 @@ import { changed } from './support/recorded.ts';
 
 const HOSTS = join(import.meta.dirname, 'hosts');
 const golden = readdirSync(join(import.meta.dirname, 'golden'));
+const schema = JSON.parse(readFileSync(join(import.meta.dirname, '../docs/status-v1.schema.json'), 'utf8'));
+const valid = new Ajv2020({ strict: true, allErrors: true }).compile(schema);
 const NETFILTER = '/proc/sys/net/netfilter/nf_conntrack_';
 
 /** The answer as recorded; another exit code than the recorded one is a difference too. */
@@ -33,12 +36,23 @@ async function same(
   await expect(said.out).toMatchFileSnapshot(join('golden', file));
 }
 
+async function fits(host: ReadHost): Promise<void> {
+  const { deps, said } = fakeDeps({ look: async () => host });
+  await runProgram(['status', '-o', 'json'], deps);
+  valid(JSON.parse(said.out));
+  expect(valid.errors).toBeNull();
+}
+
 describe.each(readdirSync(HOSTS))('%s', (name) => {
   const host = () => recordedHost(join(HOSTS, name));
 
   test('status', async () => {
     await same(name, host(), 'status', ['status'], 'text');
     await same(name, host(), 'status', ['status', '-o', 'prometheus'], 'prom');
+  });
+
+  test('JSON satisfies its schema', async () => {
+    await fits(host());
   });
 
   test('check', async () => {
@@ -84,6 +98,10 @@ describe.each<[string, Readonly<Record<string, string>>]>([
   ['with-damaged-record', { '/var/lib/ctfix/state.json': '{' }],
 ])('debian12-idle-2g %s', (name, files) => {
   const host = () => changed('debian12-idle-2g', { files });
+
+  test('JSON satisfies its schema', async () => {
+    await fits(host());
+  });
 
   test('status and metrics', async () => {
     await same(name, host(), 'status', ['status'], 'text');

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isKnown, known } from '../src/model.ts';
@@ -9,6 +11,8 @@ import { anyHost } from './support/hosts-any.ts';
 const beside: Beside = { version: '0.1.0', now: new Date('2026-11-24T06:00:00Z'), changes: [], findings: [] };
 const status = (said: Said = {}) => statusOf(factsOf(said), beside);
 const unknown = { unknown: 'no permission' };
+const schema = JSON.parse(readFileSync(new URL('../docs/status-v1.schema.json', import.meta.url), 'utf8'));
+const valid = new Ajv2020({ strict: true, allErrors: true }).compile(schema);
 
 describe('the table', () => {
   test.each<[string, Said, object]>([
@@ -86,6 +90,8 @@ test('laws: fill and chains follow from what is live, memory grows with the flow
       const sizing = size(facts, {});
       const one = statusOf(facts, { ...beside, sizing });
       expect(JSON.parse(JSON.stringify(one))).toEqual(one);
+      valid(one);
+      expect(valid.errors).toBeNull();
       expect(one.plan?.verdict).toBe(sizing.verdict);
       const { table, memory } = one;
       expect(table === undefined).toBe(facts.module.state === 'absent');
