@@ -105,10 +105,14 @@ function alerts({ start, end, inside }: Range, value: number): boolean {
   return (value >= start && value <= end) === inside;
 }
 
-/** The range in whole flows that the same counts are in; what binary fractions add to a percentage is rounded off. */
+/**
+ * The range in flows that the same counts are in: in whole ones, unless the range is narrower than one. What binary
+ * fractions add to a percentage is rounded off.
+ */
 function inFlows({ start, end, inside }: Range, max: number): Range {
   const flows = (percent: number) => Number(((percent * max) / 100).toFixed(6));
-  return { start: Math.ceil(flows(start)), end: Math.floor(flows(end)), inside };
+  const whole = { start: Math.ceil(flows(start)), end: Math.floor(flows(end)), inside };
+  return whole.start <= whole.end ? whole : { start: flows(start), end: flows(end), inside };
 }
 
 function why(word: Word, { warning, critical }: CheckOptions): string {

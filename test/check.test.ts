@@ -176,6 +176,7 @@ const text = fc.oneof(
   percent,
   percent.map((one) => `${one}:`),
   percent.map((one) => `~:${one}`),
+  percent.map((one) => `${one}:${one}`),
   fc.tuple(percent, percent, fc.constantFrom('', '@')).map(([a, b, at]) => {
     const [low, high] = Number(a) <= Number(b) ? [a, b] : [b, a];
     return `${at}${low}:${high}`;
@@ -221,9 +222,10 @@ describe('laws', () => {
       fc.property(fc.nat(), fc.integer({ min: 1, max: 2 ** 31 - 1 }), text, (count, max, threshold) => {
         const { code, line } = checkOf(seen({ count, max }), options('0:', threshold));
         const critical = / count=\d+;[^;]*;([^;]+);/.exec(line)?.[1] ?? '';
-        const [, at, from, to] = /^(@)?(?:(~|-?\d+)?:)?(\d+)?$/.exec(critical) ?? [];
+        const [, at, from, to] = /^(@)?(?:(~|[\d.]+)?:)?([\d.]+)?$/.exec(critical) ?? [];
         const low = from === '~' ? Number.NEGATIVE_INFINITY : Number(from ?? 0);
         const high = to === undefined ? Number.POSITIVE_INFINITY : Number(to);
+        expect(low).toBeLessThanOrEqual(high);
         const outside = count < low || count > high;
         expect(code === 2).toBe(at === '@' ? !outside : outside);
         const { start, end, inside } = range(threshold);
