@@ -59,6 +59,9 @@ function afterBoot(facts: Facts, name: string, now: Maybe<Given> | undefined): M
   if (known(facts.table.namespace) === 'child') {
     return { unknown: 'it is decided outside this network namespace' };
   }
+  if (now === undefined && facts.module.state !== 'absent') {
+    return { unknown: 'this kernel has no such key, or what brings it is not loaded' };
+  }
   const live = now === undefined ? undefined : known(now);
   const isSize = name === 'max' || name === 'buckets';
   if (!isSize && live?.by === 'kube-proxy') return { ...live, how: 'kube-proxy sets it whenever it starts' };

@@ -202,6 +202,12 @@ test('the timeouts that kube-proxy writes are its own, now and after the next bo
 
 describe('after the next boot', () => {
   test.each<[string, Said, string, string]>([
+    [
+      'a key that nobody knows',
+      { files: file('net.netfilter.nf_conntrack_maxx = 9\n') },
+      'maxx',
+      'unknown: this kernel has no such key, or what brings it is not loaded',
+    ],
     ['a size', {}, 'max', "65536 kernel: the kernel's own choice with more than 1 GiB of memory"],
     [
       'no memory known',

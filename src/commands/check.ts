@@ -37,7 +37,7 @@ export function registerCheck(program: Command, deps: Deps, finish: Finish): voi
 
 function threshold(flag: string, normal: string): Option {
   const name = flag.replace(/^.*--/, '--');
-  return new Option(`${flag} <range>`, `percentage of max, or a range of them; ${normal} unless told`)
+  return new Option(`${flag} <range>`, 'percentage of max, or a range of them')
     .argParser((text) => parseRange(name, text))
     .default(parseRange(name, normal), normal);
 }
