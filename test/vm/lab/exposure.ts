@@ -63,21 +63,26 @@ export async function exposedDuring(vm: Guest, body: () => Promise<unknown>): Pr
   return { letIn: { ...rest, tcp4: tcp4 - 1 }, rate: { four: rate('tcp4'), six: rate('tcp6') }, seconds };
 }
 
-/** The classic recipe: stop, unload, load, start. */
-export async function bareRecipe(vm: Guest, kind: Kind): Promise<void> {
+/** The classic recipe: stop, unload, load, start. Gives the seconds that these took, measured in the machine. */
+export async function bareRecipe(vm: Guest, kind: Kind): Promise<number> {
   const units = UNITS[kind];
   const flush = kind === 'netfilter-persistent' ? 'netfilter-persistent flush' : ':';
   const holders = `lsmod | awk '/^(nf_conntrack|nf_nat|xt_|nft_|ip6?t_|ip6?table_nat)/ { print $1 }'`;
-  await vm.sh(
+  const now = `$(cut -d' ' -f1 /proc/uptime)`;
+  const times = await vm.sh(
     [
+      `begin=${now}`,
       `systemctl stop ${units.join(' ')}`,
       flush,
       `for n in $(seq 30); do for m in $(${holders}); do rmmod $m 2>/dev/null; done; test -e /sys/module/nf_conntrack || break; sleep 0.2; done`,
       '! test -e /sys/module/nf_conntrack',
       'modprobe nf_conntrack',
       `systemctl start ${units.join(' ')}`,
+      `echo "$begin ${now}"`,
     ].join('\n'),
     { timeout: 600_000 },
   );
   await settled(vm, kind);
+  const [begin = 0, end = 0] = (times.split('\n').at(-1) ?? '').split(' ').map(Number);
+  return end - begin;
 }
