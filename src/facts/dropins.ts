@@ -9,15 +9,16 @@ export type Listing = {
 };
 
 /**
- * The directories of a drop-in family, strongest first. /lib counts only where it is a directory of its own: on a
- * merged /usr it is the same place as /usr/lib.
+ * The directories of a drop-in family, strongest first. On a merged /usr, /lib is the same place as /usr/lib; where it is
+ * a directory of its own, modprobe reads that one instead, and the others read it last.
  * @param family `sysctl.d`, `modprobe.d`, `modules-load.d` or `udev/rules.d`
  * @param libLink where /lib points, undefined when it is no link
- * Source: sysctl.d(5), modprobe.d(5), modules-load.d(5), udev(7), and sysctl(8) of procps-ng 4, which agree.
+ * Source: sysctl.d(5), modprobe.d(5), modules-load.d(5), udev(7), and sysctl(8) of procps-ng; conf_paths in kmod 28 and 30.
  */
 export function directories(family: string, libLink: string | undefined): readonly string[] {
   const merged = libLink !== undefined && /^\/?usr\/lib\/?$/.test(libLink);
-  const roots = ['/etc', '/run', '/usr/local/lib', '/usr/lib', ...(merged ? [] : ['/lib'])];
+  const vendor = merged ? ['/usr/lib'] : family === 'modprobe.d' ? ['/lib'] : ['/usr/lib', '/lib'];
+  const roots = ['/etc', '/run', '/usr/local/lib', ...vendor];
   return roots.map((root) => `${root}/${family}`);
 }
 
@@ -32,7 +33,7 @@ export function directories(family: string, libLink: string | undefined): readon
 export function precedence(listings: readonly Listing[], suffix = '.conf'): readonly DropIn[] {
   const chosen = new Map<string, DropIn>();
   for (const { dir, names, links } of listings) {
-    for (const name of names.filter((each) => each.endsWith(suffix) && each.length > suffix.length)) {
+    for (const name of names.filter((each) => each.endsWith(suffix))) {
       const first = chosen.get(name);
       const path = `${dir}/${name}`;
       const target = links !== undefined && Object.hasOwn(links, name) ? links[name] : undefined;
@@ -45,6 +46,14 @@ export function precedence(listings: readonly Listing[], suffix = '.conf'): read
     .sort(([a], [b]) => compareBytes(a, b))
     .map(([, file]) => file)
     .filter((file) => file.target !== '/dev/null');
+}
+
+/**
+ * Whether a name begins with a dot. systemd, udev and modprobe pass over such files, procps reads them.
+ * Source: dirent_is_file_with_suffix in systemd, conf_files_filter_out in kmod; PreloadSystem in procps-ng's sysctl.c.
+ */
+export function isHidden(path: string): boolean {
+  return /(^|\/)\.[^/]*$/.test(path);
 }
 
 /** The absolute path that a link written as `target` at `path` leads to, one step, `.` and `..` taken out. */

@@ -1,7 +1,7 @@
 /** Reads the files that decide the table at the next boot, over a host. */
 import type { ConfigFacts, DropIn, ModprobeLine, SysctlLine } from '../model.ts';
 import { CMDLINE, parseCmdline } from './cmdline.ts';
-import { directories, precedence, resolveLink } from './dropins.ts';
+import { directories, isHidden, precedence, resolveLink } from './dropins.ts';
 import { installHooks, parseModulesLoad, parseUdev } from './hooks.ts';
 import type { Look } from './look.ts';
 import { parseModprobe } from './modprobe-files.ts';
@@ -61,12 +61,17 @@ export async function gatherConfig(look: Look, systemd: boolean): Promise<Config
   };
 }
 
-/** The files of a drop-in family that count, in reading order, with their texts. */
-export async function dropIns(look: Look, family: string, suffix = '.conf'): Promise<readonly DropIn[]> {
+/** The files of a drop-in family that count, in reading order, with their texts; hidden ones where they are asked for. */
+export async function dropIns(
+  look: Look,
+  family: string,
+  { suffix = '.conf', hidden = false } = {},
+): Promise<readonly DropIn[]> {
   const dirs = directories(family, await look.link('/lib'));
   const listings = await Promise.all(
     dirs.map(async (dir) => {
-      const names = (await look.dir(dir)).filter((name) => name.endsWith(suffix));
+      const all = (await look.dir(dir)).filter((name) => name.endsWith(suffix) && (hidden || !isHidden(name)));
+      const names = family === 'modprobe.d' ? await present(look, dir, all) : all;
       const targets = await Promise.all(names.map(async (name) => [name, await look.link(`${dir}/${name}`)] as const));
       const links = Object.fromEntries(targets.flatMap(([name, to]) => (to === undefined ? [] : [[name, to]])));
       return { dir, names, links };
@@ -87,22 +92,39 @@ export async function dropIns(look: Look, family: string, suffix = '.conf'): Pro
   );
 }
 
+/**
+ * The names that are no directory: modprobe passes over those, and then a file of the same name in a weaker directory
+ * counts; for the others they hide it.
+ * Source: conf_files_list in libkmod-config.c.
+ */
+async function present(look: Look, dir: string, names: readonly string[]): Promise<readonly string[]> {
+  const isDir = await Promise.all(names.map((name) => leadsToDirectory(look, `${dir}/${name}`)));
+  return names.filter((_, index) => !isDir[index]);
+}
+
+async function leadsToDirectory(look: Look, path: string, links = 0): Promise<boolean> {
+  const kind = (await look.stat(path))?.kind;
+  const target = kind === 'link' && links < 40 ? await look.link(path) : undefined;
+  return target === undefined ? kind === 'dir' : leadsToDirectory(look, resolveLink(path, target), links + 1);
+}
+
 async function gatherSysctl(look: Look) {
   const [files, last, existing] = await Promise.all([
-    dropIns(look, 'sysctl.d'),
+    dropIns(look, 'sysctl.d', { hidden: true }),
     look.text(SYSCTL_CONF),
     look.host.kind === 'sysroot' ? [] : look.dir(NETFILTER),
   ]);
   const parsed: readonly SysctlFile[] = files.flatMap(({ path, text }) =>
     text === undefined ? [] : [{ file: path, entries: parseSysctl(text) }],
   );
+  const seen = parsed.filter(({ file }) => !isHidden(file));
   const conf: readonly SysctlFile[] = last === undefined ? [] : [{ file: SYSCTL_CONF, entries: parseSysctl(last) }];
   const linked = files.some(({ target }) => target === SYSCTL_CONF);
   look.problems.push(...[...parsed, ...(linked ? [] : conf)].flatMap(sysctlProblems));
   return {
     files,
-    systemdSysctl: effective(parsed, 'systemd', existing),
-    exclusions: exclusions(parsed),
+    systemdSysctl: effective(seen, 'systemd', existing),
+    exclusions: exclusions(seen),
     procpsSysctl: effective([...parsed, ...conf], 'procps', existing),
   };
 }
@@ -110,6 +132,10 @@ async function gatherSysctl(look: Look) {
 async function gatherModprobe(look: Look): Promise<{ files: readonly DropIn[]; lines: readonly ModprobeLine[] }> {
   const files = await dropIns(look, 'modprobe.d');
   const parsed = files.map(({ path, text }) => parseModprobe(path, text ?? ''));
+  for (const { path, text } of await dropIns(look, 'modprobe.d', { suffix: '.alias' })) {
+    if (parseModprobe(path, text ?? '').lines.length === 0) continue;
+    look.problems.push({ file: path, what: 'modprobe of kmod 30 and older reads this file, too; newer ones do not' });
+  }
   look.problems.push(...parsed.flatMap(({ problems }) => problems));
   return { files, lines: parsed.flatMap(({ lines }) => lines) };
 }
@@ -123,7 +149,7 @@ async function gatherModulesLoad(look: Look, systemd: boolean): Promise<ConfigFa
 }
 
 async function gatherUdev(look: Look): Promise<ConfigFacts['hooks']> {
-  const files = await dropIns(look, 'udev/rules.d', '.rules');
+  const files = await dropIns(look, 'udev/rules.d', { suffix: '.rules' });
   return files.flatMap(({ path, text }) => (text?.includes('sysctl') ? parseUdev(path, text) : []));
 }
 

@@ -1,7 +1,8 @@
 /** What loads nf_conntrack early or re-applies its keys at load: modules-load.d, udev rules, install lines. Pure. */
 import type { ConfigFacts, ModprobeLine } from '../model.ts';
+import { globOf } from './globs.ts';
 import { logicalLines, moduleName } from './modprobe-files.ts';
-import { globOf, linesOf } from './sysctl-files.ts';
+import { linesOf } from './sysctl-files.ts';
 
 type Hook = ConfigFacts['hooks'][number];
 
@@ -22,7 +23,7 @@ export function parseModulesLoad(file: string, text: string): ConfigFacts['modul
  * Source: udev(7); the form that sysctl.d(5) recommends: ACTION=="add", SUBSYSTEM=="module", KERNEL==…, RUN+=….
  */
 export function parseUdev(file: string, text: string): readonly Hook[] {
-  return logicalLines(text).flatMap(({ line, text: rule }): readonly Hook[] => {
+  return logicalLines(text, false).flatMap(({ line, text: rule }): readonly Hook[] => {
     if (rule.trimStart().startsWith('#')) return [];
     const terms = [...rule.matchAll(/([A-Z]+)(?:\{[^}]*\})?\s*(==|!=|\+=|:=|=)\s*"((?:[^"\\]|\\.)*)"/g)];
     const value = (name: string, test: (operator: string, value: string) => boolean) =>

@@ -10,19 +10,21 @@ export type LogicalLine = { readonly line: number; readonly raw: string; readonl
 
 /**
  * Joins lines that end in a backslash; nothing is lost, the raws joined are the file again.
- * Source: freadline_wrapped in libkmod-config.c: a backslash goes away together with the line feed that follows it.
+ * @param quotes whether a backslash also quotes any other character and goes away, as modprobe has it; udev keeps it
+ * Source: freadline_wrapped in libkmod-config.c: a backslash goes away, with the line feed when one follows it.
  */
-export function logicalLines(text: string): readonly LogicalLine[] {
+export function logicalLines(text: string, quotes = true): readonly LogicalLine[] {
   const logical: { line: number; raw: string; text: string }[] = [];
   let open = false;
   for (const [index, raw] of linesOf(text).entries()) {
-    const continues = raw.endsWith('\\\n');
-    const part = raw.replace(/\\?\n$/, '');
+    const continues = quotes ? /^(?:[^\\]|\\[^\n])*\\\n$/.test(raw) : raw.endsWith('\\\n');
+    const part = raw.replace(continues ? /\\\n$/ : /\n$/, '');
+    const read = quotes ? part.replace(/\\([\s\S])/g, '$1') : part;
     const last = logical.at(-1);
     if (open && last !== undefined) {
       last.raw += raw;
-      last.text += part;
-    } else logical.push({ line: index + 1, raw, text: part });
+      last.text += read;
+    } else logical.push({ line: index + 1, raw, text: read });
     open = continues;
   }
   return logical;
@@ -55,7 +57,7 @@ export function parseModprobe(
     if (logical.startsWith('#')) continue;
     const [, word = '', name = '', after = ''] = /^[ \t]*([^ \t]+)[ \t]+([^ \t]+)[ \t]*(.*)$/s.exec(logical) ?? [];
     const directive = DIRECTIVES.find((each) => each === word);
-    if (directive === undefined || moduleName(name.trim()) !== 'nf_conntrack') continue;
+    if (directive === undefined || moduleName(name.replace(/\r$/, '')) !== 'nf_conntrack') continue;
     const cr = raw.endsWith('\r\n') || raw.endsWith('\r');
     if (cr) problems.push({ file, line, what: 'the line ends in CR LF; modprobe takes the CR as part of it' });
     if (cr && directive === 'blacklist') continue; // names a module that does not exist

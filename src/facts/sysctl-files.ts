@@ -1,5 +1,6 @@
 /** Sysctl files: keys, lines and the order in which systemd-sysctl and procps let them win. Pure. */
 import type { Problem, SysctlLine } from '../model.ts';
+import { globOf, isGlob } from './globs.ts';
 import { sysctlNumber } from './numbers.ts';
 
 /** One line as the loaders see it; `other` is a comment or blank, `bad` is neither of these nor an assignment. */
@@ -16,12 +17,18 @@ const PREFIX = 'net/netfilter/nf_conntrack_';
 const ALIAS = 'net/nf_conntrack_max';
 
 /**
- * The path below /proc/sys that a key means: when its first separator is a dot, dots and slashes change places.
- * Source: sysctl.d(5), measured the same for procps-ng 4.0.2.
+ * The path below /proc/sys that a key means: when its first separator is a dot, dots and slashes change places; empty
+ * parts and single dots are nothing.
+ * Source: sysctl.d(5), sysctl_normalize and path_simplify in systemd.
  */
 export function sysctlPath(key: string): string {
-  const swapped = /[./]/.exec(key)?.[0] === '.' ? swap(key) : key;
-  return swapped.replace(/^\/+/, '').replace(/\/{2,}/g, '/');
+  const parts = spelling(key).split('/');
+  return parts.filter((part) => part !== '' && part !== '.').join('/');
+}
+
+/** The same as it is written: procps opens it so, and compares it so. Source: slashdot in procps-ng's sysctl.c. */
+function spelling(key: string): string {
+  return /[./]/.exec(key)?.[0] === '.' ? swap(key) : key;
 }
 
 /** The dotted long form of a path below /proc/sys; the legacy net.nf_conntrack_max becomes net.netfilter.nf_conntrack_max. */
@@ -46,20 +53,54 @@ export function parseSysctl(text: string): readonly SysctlEntry[] {
   return linesOf(text).map((raw, index) => ({ line: index + 1, raw, ...parseLine(strip(raw)) }));
 }
 
-/** Takes off the white space that C's loaders take off; String.trim would take byte order marks and more. */
+/** Takes off the white space that systemd takes off (WHITESPACE); String.trim would take byte order marks and more. */
 function strip(text: string): string {
+  return text.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
+}
+
+/** The same for procps: isspace(3) has two characters more. */
+function stripAll(text: string): string {
   return text.replace(/^[ \t\r\n\v\f]+|[ \t\r\n\v\f]+$/g, '');
 }
 
 function parseLine(text: string) {
+  // systemd takes it for the end of a line, everybody else does not: see sysctlProblems.
+  if (text.includes('\r')) return { kind: 'bad' as const };
   if (text === '' || text.startsWith('#') || text.startsWith(';')) return { kind: 'other' as const };
   const dash = text.startsWith('-');
-  const body = dash ? text.slice(1) : text;
-  const at = body.indexOf('=');
-  const path = sysctlPath(strip(at < 0 ? body : body.slice(0, at)));
-  if (path === '' || (at < 0 && !dash)) return { kind: 'bad' as const };
-  if (at < 0) return { kind: 'exclude' as const, path };
-  return { kind: 'assign' as const, path, value: strip(body.slice(at + 1)), optional: dash };
+  const { key, value } = split(dash ? text.slice(1) : text);
+  const path = sysctlPath(strip(key));
+  if (path === '' || (value === undefined && !dash)) return { kind: 'bad' as const };
+  return value === undefined
+    ? { kind: 'exclude' as const, path }
+    : { kind: 'assign' as const, path, value: strip(value), optional: dash };
+}
+
+/** At the first `=`; without one there is no value. */
+function split(text: string): { readonly key: string; readonly value?: string } {
+  const at = text.indexOf('=');
+  return at < 0 ? { key: text } : { key: text.slice(0, at), value: text.slice(at + 1) };
+}
+
+/**
+ * What procps makes of a line: no space may follow the `-`, a second `-` goes away with the first, and the key stays as
+ * it is spelled.
+ * Source: parse_setting_line and setting_new in procps-ng's sysctl.c.
+ */
+function procpsItem(file: string, { line, raw }: SysctlEntry): readonly Item[] {
+  const text = stripAll(raw);
+  if (text.length < 2 || text.startsWith('#') || text.startsWith(';')) return [];
+  const dash = text.startsWith('-');
+  const { key, value } = split(text.replace(/^--?/, ''));
+  const spelled = spelling(key.replace(/[ \t\r\n\v\f]+$/, ''));
+  if (/(^|\/)\.?$/.test(spelled) || (value === undefined && !dash)) return [];
+  const path = sysctlPath(`/${spelled}`);
+  const at = { line, raw, path };
+  const entry =
+    value === undefined
+      ? { ...at, kind: 'exclude' as const }
+      : { ...at, kind: 'assign' as const, value: stripAll(value), optional: dash };
+  return [{ file, entry, names: spelled }];
 }
 
 /** The text of the file again, byte for byte. */
@@ -72,7 +113,14 @@ export function sysctlProblems({ file, entries }: SysctlFile): readonly Problem[
   return entries.flatMap((entry): readonly Problem[] => {
     const at = { file, line: entry.line };
     if (entry.kind === 'bad' && /conntrack/.test(entry.raw))
-      return [{ ...at, what: 'not an assignment (key = value)' }];
+      return [
+        {
+          ...at,
+          what: /\r(?!\n?$)/.test(entry.raw)
+            ? 'a carriage return within the line: systemd-sysctl reads two lines there'
+            : 'not an assignment (key = value)',
+        },
+      ];
     if (entry.kind === 'exclude' && concerns(entry.path)) {
       return [{ ...at, what: `keeps systemd-sysctl from setting ${sysctlKey(entry.path)} (a line without a value)` }];
     }
@@ -101,50 +149,37 @@ export function sysctlProblems({ file, entries }: SysctlFile): readonly Problem[
 export function exclusions(files: readonly SysctlFile[]): readonly SysctlLine[] {
   return files.flatMap(({ file, entries }) =>
     entries.flatMap((entry) => {
-      if (!('path' in entry) || !concerns(entry.path) || !takesBack({ file, entry })) return [];
+      if (!('path' in entry) || !concerns(entry.path) || !takesBack(entry)) return [];
       const raw = entry.raw.replace(/\r?\n$/, '');
       return [{ file, line: entry.line, key: sysctlKey(entry.path), value: '', raw, optional: true }];
     }),
   );
 }
 
+function takesBack(entry: SysctlEntry & { readonly path: string }): boolean {
+  if (entry.kind !== 'assign') return true;
+  return !isGlob(entry.path) && numberFor(entry.path, entry.value).value === undefined;
+}
+
 /** Does a path or a glob name one of the conntrack keys? */
 function concerns(path: string): boolean {
   return (
     path === ALIAS ||
-    path.startsWith(PREFIX) ||
+    (path.startsWith(PREFIX) && /^[!-~]*$/.test(path)) ||
     (isGlob(path) && [ALIAS, `${PREFIX}max`, `${PREFIX}buckets`].some(globOf(path)))
   );
 }
 
-function numberFor(path: string, value: string) {
+/** The kernel skips all white space before a number. */
+function numberFor(path: string, text: string) {
+  const value = stripAll(text);
   const key = sysctlKey(path);
   if (key.endsWith('.nf_conntrack_max')) return sysctlNumber(value, 'unlimited');
   return sysctlNumber(value, key.endsWith('.nf_conntrack_buckets') ? 'refused' : 'fine');
 }
 
-function isGlob(path: string): boolean {
-  return /[*?[]/.test(path);
-}
-
-/** A predicate for glob(7) patterns of one path; `*`, `?` and sets never match a slash. */
-export function globOf(pattern: string): (path: string) => boolean {
-  const source = pattern.replace(/\[(!?)([^\]/]+)\]|[*?]|[\\^$.|+(){}[\]]/g, (token, not: string, set: string) => {
-    if (token === '*') return '[^/]*';
-    if (token === '?') return '[^/]';
-    if (set === undefined) return `\\${token}`;
-    return `(?!/)[${not === '!' ? '^' : ''}${set.replace(/[\\\]^[]/g, '\\$&')}]`;
-  });
-  try {
-    const regex = new RegExp(`^${source}$`);
-    return (path) => regex.test(path);
-  } catch {
-    return () => false; // a set such as [z-a], which glob(7) does not define
-  }
-}
-
-/** An entry that matters, and where it stands. */
-type Item = { readonly file: string; readonly entry: SysctlEntry & { readonly path: string } };
+/** An entry that matters, where it stands, and the path of which it keeps globs away. */
+type Item = { readonly file: string; readonly entry: SysctlEntry & { readonly path: string }; readonly names: string };
 
 /**
  * The conntrack lines in the order in which a loader lets them win, the last one of a key wins. Lines that the kernel
@@ -160,14 +195,19 @@ export function effective(
   loader: 'systemd' | 'procps',
   existing: readonly string[] = [],
 ): readonly SysctlLine[] {
-  const items = files.flatMap(({ file, entries }) =>
-    entries.flatMap((entry): readonly Item[] => ('path' in entry && concerns(entry.path) ? [{ file, entry }] : [])),
-  );
-  const named = new Set(items.map(({ entry }) => entry.path));
+  const read = loader === 'systemd' ? systemdItem : procpsItem;
+  const all = files.flatMap(({ file, entries }) => entries.flatMap((entry) => read(file, entry)));
+  const items = all.filter(({ entry }) => concerns(entry.path));
+  const named = new Set(items.map((item) => item.names));
   const names = existing.length > 0 ? existing : ['nf_conntrack_max', 'nf_conntrack_buckets'];
   const keys = names.filter((name) => name.startsWith('nf_conntrack_')).map((name) => `net/netfilter/${name}`);
   const open = [ALIAS, ...keys].filter((path) => !named.has(path));
-  return (loader === 'systemd' ? systemdOrder(items) : items).flatMap((item) => linesFor(item, open));
+  const write = (item: Item) => linesFor(item, open);
+  return loader === 'systemd' ? systemdOrder(items, write) : items.flatMap(write);
+}
+
+function systemdItem(file: string, entry: SysctlEntry): readonly Item[] {
+  return 'path' in entry ? [{ file, entry, names: entry.path }] : [];
 }
 
 /**
@@ -176,28 +216,27 @@ export function effective(
  * were overwritten come first here: they win nothing.
  * Source: parse_file and apply_all in systemd's src/sysctl/sysctl.c.
  */
-function systemdOrder(items: readonly Item[]): readonly Item[] {
+function systemdOrder(items: readonly Item[], write: (item: Item) => readonly SysctlLine[]): readonly SysctlLine[] {
   const live = new Map<string, Item>();
-  let overwritten: readonly Item[] = [];
+  const overwritten: Item[] = [];
   for (const item of items) {
-    const { entry } = item;
-    const before = live.get(entry.path);
-    if (takesBack(item)) overwritten = overwritten.filter((each) => each.entry.path !== entry.path);
-    else if (before !== undefined) overwritten = [...overwritten, sameValue(before, item) ? item : before];
+    const { path } = item.entry;
+    const before = live.get(path);
+    if (before !== undefined) overwritten.push(sameValue(before, item) ? item : before);
     if (before !== undefined && sameValue(before, item)) continue;
-    live.delete(entry.path);
-    live.set(entry.path, item);
+    live.delete(path);
+    live.set(path, item);
   }
-  return [...overwritten, ...live.values()];
+  const written = new Map([...live].map(([path, item]) => [path, write(item)]));
+  const again = overwritten.flatMap((item) => {
+    const now = written.get(item.entry.path) ?? [];
+    return write(item).filter(({ key }) => now.some((line) => line.key === key));
+  });
+  return [...again, ...[...written.values()].flat()];
 }
 
 function sameValue({ entry: a }: Item, { entry: b }: Item): boolean {
   return a.kind === 'assign' && b.kind === 'assign' && a.value === b.value;
-}
-
-function takesBack({ entry }: Item): boolean {
-  if (entry.kind !== 'assign') return true;
-  return !isGlob(entry.path) && numberFor(entry.path, entry.value).value === undefined;
 }
 
 /** What one entry writes; `open`: paths that a glob may write. */

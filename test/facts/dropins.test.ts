@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compareBytes, directories, precedence, resolveLink } from '../../src/facts/dropins.ts';
+import { compareBytes, directories, isHidden, precedence, resolveLink } from '../../src/facts/dropins.ts';
 
 const paths = (files: readonly { path: string }[]) => files.map(({ path }) => path);
 
@@ -16,6 +16,19 @@ describe('directories', () => {
     expect(dirs).toEqual(read ? [...merged, '/lib/sysctl.d'] : merged);
   });
 });
+
+test('modprobe reads one of /usr/lib and /lib', () => {
+  const vendor = (link: string | undefined) => directories('modprobe.d', link).slice(3);
+  expect(vendor('usr/lib')).toEqual(['/usr/lib/modprobe.d']);
+  expect(vendor(undefined)).toEqual(['/lib/modprobe.d']);
+});
+
+test.each([
+  ['/etc/sysctl.d/.x.conf', true],
+  ['.conf', true],
+  ['/etc/.d/x.conf', false],
+  ['x.conf', false],
+])('%s is hidden: %s', (path, expected) => expect(isHidden(path)).toBe(expected));
 
 describe('precedence', () => {
   const etc = (names: string[], links = {}) => ({ dir: '/etc/d', names, links });
@@ -40,7 +53,7 @@ describe('precedence', () => {
       [etc(['a.conf']), lib(['a.conf'], { 'a.conf': '/dev/null' })],
       ['/etc/d/a.conf'],
     ],
-    ['only *.conf', [etc(['README', 'a.conf~', 'b.conf.dpkg-old', '.conf', 'c.conf'])], ['/etc/d/c.conf']],
+    ['only *.conf', [etc(['README', 'a.conf~', 'b.conf.dpkg-old', 'c.conf'])], ['/etc/d/c.conf']],
     [
       'bytes, not locale',
       [etc(['a.conf', 'B.conf', '_.conf', '9.conf', 'ä.conf'])],

@@ -136,6 +136,26 @@ describe('bad input', () => {
     ]);
   });
 
+  test('a directory hides a file from sysctl and not from modprobe, and a hidden file counts for procps alone', async () => {
+    const options = (size: number) => `options nf_conntrack hashsize=${size}\n`;
+    const key = 'net.netfilter.nf_conntrack_max';
+    const files = {
+      '/etc/modprobe.d/a.conf/x': '',
+      '/usr/lib/modprobe.d/a.conf': options(1024),
+      '/etc/modprobe.d/b.alias': options(2048),
+      '/etc/sysctl.d/a.conf/x': '',
+      '/usr/lib/sysctl.d/a.conf': `${key} = 7\n`,
+      '/etc/sysctl.d/.b.conf': `${key} = 8\n`,
+    };
+    const { config, problems } = await gather(changed('debian12-idle-2g', { files }), { sleep });
+    expect(config.modprobe.map(({ file, hashsize }) => [file, hashsize])).toEqual([
+      ['/usr/lib/modprobe.d/a.conf', 1024],
+    ]);
+    expect(config.systemdSysctl).toEqual([]);
+    expect(config.procpsSysctl.map(({ file }) => file)).toEqual(['/etc/sysctl.d/.b.conf']);
+    expect(problems.map(({ file }) => file)).toContain('/etc/modprobe.d/b.alias');
+  });
+
   test('problems carry file and line', async () => {
     const files = {
       '/etc/modprobe.d/x.conf': '# x\noptions nf_conntrack hashsize = 5\n',

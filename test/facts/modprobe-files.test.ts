@@ -34,6 +34,9 @@ describe('directives about nf_conntrack', () => {
     ['# continued \\\noptions nf_conntrack hashsize=5', []],
     ['options nf_conntrack_ftp ports=21', []],
     ['options xt_x y\nnonsense\n\n', []],
+    ['options nf_conntrack\v hashsize=5', []],
+    ['options nf_conntrack hash\\size=5', [['options', 1, 'hashsize=5', 5]]],
+    ['options nf_conntrack acct=1 \\\\\nhashsize=5', [['options', 1, 'acct=1 \\', undefined]]],
     ['options', []],
   ])('%j', (text, expected) => {
     const { lines, problems } = parse(text);
