@@ -21,7 +21,7 @@ function imports(name: string, withTypes = false): string[] {
 const IMPURE = ['facts/gather.ts', 'facts/rules.ts'];
 const PURE = files.filter(
   (name) =>
-    (/^(facts|render)\//.test(name) || !name.includes('/')) &&
+    (/^(facts|render|doctor)\//.test(name) || !name.includes('/')) &&
     !IMPURE.includes(name) &&
     !['cli.ts', 'ask.ts', 'survey.ts'].includes(name) &&
     !name.endsWith('.d.ts'),

@@ -5,7 +5,16 @@ import { nextBoot } from '../nextboot.ts';
 import { type Lost, lostText } from '../origin.ts';
 import { placeOf } from '../own.ts';
 import { grouped } from '../render/numbers.ts';
-import { applyCommand, type Finding, quoted, type Rule, type Seen } from './finding.ts';
+import {
+  applyCommand,
+  type Finding,
+  isMissed,
+  passedOver,
+  quoted,
+  type Rule,
+  type Seen,
+  type Severity,
+} from './finding.ts';
 
 /** An options line with which the module cannot be loaded, or not as it reads: spaces around `=`, CR LF, no number. */
 export function brokenOption({ facts }: Seen): Finding | undefined {
@@ -28,17 +37,18 @@ export function brokenOption({ facts }: Seen): Finding | undefined {
 }
 
 /** Lines of sysctl files that are passed over for what they are: refused, taken back, no assignment. */
-export function deadLine({ facts, origins }: Seen): Finding | undefined {
-  const lost = origins.flatMap(({ lost: all }) => all.filter(({ code }) => code === 'excluded' || code === 'refused'));
+export function deadLine(seen: Seen): Finding | undefined {
+  const { facts } = seen;
+  const lost = passedOver(seen, 'excluded', 'refused');
   const broken = facts.problems.filter(
     ({ file, line, what }) =>
       line !== undefined && /sysctl/.test(file) && /^(keeps systemd-sysctl|not an assignment|the key has)/.test(what),
   );
-  const proof = [...broken.map((each) => `${placeOf(each)}: ${each.what}`), ...lost.map(lostText)];
-  const [first] = [...broken, ...lost];
+  const proof = [...broken.map((each) => `${placeOf(each)}: ${each.what}`), ...lost.map((each) => lostText(each.lost))];
+  const [first] = [...broken, ...lost.map((each) => each.lost)];
   if (first === undefined) return undefined;
   // A line without a value may be there on purpose: it does harm only where it takes another line back.
-  const harms = lost.length > 0 || broken.some(({ what }) => !what.includes('(a line without a value)'));
+  const harms = lost.some(isMissed) || broken.some(({ what }) => !what.includes('(a line without a value)'));
   return {
     code: 'dead-line',
     severity: harms ? 'warning' : 'note',
@@ -149,44 +159,57 @@ export function hashsizeAlone(seen: Seen): Finding | undefined {
   };
 }
 
-/** A single line that is passed over for where it stands. */
-function passedOver(
+/** A line that is passed over for where it stands. */
+function misplaced(
   code: Lost['code'],
-  finding: (lost: Lost) => Pick<Finding, 'code' | 'what' | 'severity' | 'remedies'>,
+  finding: (lost: Lost) => Omit<Finding, 'proof' | 'severity'>,
+  most: Severity,
 ): Rule {
-  return ({ origins }) => {
-    const lost = origins.flatMap(({ lost: all }) => all.filter((each) => each.code === code));
-    const [first] = lost;
-    return first === undefined ? undefined : { ...finding(first), proof: lost.map(lostText) };
+  return (seen) => {
+    const lines = passedOver(seen, code);
+    const missed = lines.filter(isMissed);
+    const [first] = [...missed, ...lines];
+    if (first === undefined) return undefined;
+    const proof = lines.map(({ lost }) => lostText(lost));
+    return { ...finding(first.lost), severity: missed.length > 0 ? most : 'note', proof };
   };
 }
 
 /** modprobe.d is not read for a module that is built in. */
-export const builtinOption = passedOver('built-in', ({ file, value }) => ({
-  code: 'builtin-option',
-  severity: 'warning',
-  what: `${file} has no effect: nf_conntrack is built into this kernel`,
-  remedies: [
-    { say: 'hold the buckets by their sysctl key', ...applyCommand('buckets', value) },
-    { say: `or put nf_conntrack.hashsize=${value} on the kernel command line` },
-  ],
-}));
+export const builtinOption = misplaced(
+  'built-in',
+  ({ file, value }) => ({
+    code: 'builtin-option',
+    what: `${file} has no effect: nf_conntrack is built into this kernel`,
+    remedies: [
+      { say: 'hold the buckets by their sysctl key', ...applyCommand('buckets', value) },
+      { say: `or put nf_conntrack.hashsize=${value} on the kernel command line` },
+    ],
+  }),
+  'warning',
+);
 
 /** /etc/sysctl.conf without the link 99-sysctl.conf: procps reads it, the boot does not. */
-export const unreadConf = passedOver('not-read', ({ file }) => ({
-  code: 'unread-sysctl-conf',
-  severity: 'warning',
-  what: `${file} is not read at boot: systemd-sysctl reads /etc/sysctl.d, and no link there leads to it`,
-  remedies: [{ say: 'make the link', command: 'sudo ln -s ../sysctl.conf /etc/sysctl.d/99-sysctl.conf' }],
-}));
+export const unreadConf = misplaced(
+  'not-read',
+  ({ file }) => ({
+    code: 'unread-sysctl-conf',
+    what: `${file} is not read at boot: systemd-sysctl reads /etc/sysctl.d, and no link there leads to it`,
+    remedies: [{ say: 'make the link', command: 'sudo ln -s ../sysctl.conf /etc/sysctl.d/99-sysctl.conf' }],
+  }),
+  'warning',
+);
 
 /** ufw's file while ufw is off. */
-export const ufwOff = passedOver('ufw-off', ({ file }) => ({
-  code: 'ufw-off',
-  severity: 'note',
-  what: `${file} is not applied: ufw is not active`,
-  remedies: [{ say: 'set the values in /etc/sysctl.d, or start ufw' }],
-}));
+export const ufwOff = misplaced(
+  'ufw-off',
+  ({ file }) => ({
+    code: 'ufw-off',
+    what: `${file} is not applied: ufw is not active`,
+    remedies: [{ say: 'set the values in /etc/sysctl.d, or start ufw' }],
+  }),
+  'note',
+);
 
 /** An initramfs that loads the module itself, with a copy of modprobe.d that is older than the file. */
 export function staleInitramfs({ facts }: Seen): Finding | undefined {

@@ -14,7 +14,7 @@ import {
 import { cloudLimit, otherDatapath, unloadHangs } from './elsewhere.ts';
 import { type Finding, type Rule, type Seen, type Severity, seenOf, type Unseen } from './finding.ts';
 import { deadEntries, insertRaces, noLimit } from './flows.ts';
-import { namespaceFull, tableFull } from './full.ts';
+import { namespaceFull, tableFilling, tableFull } from './full.ts';
 import { chainRefused, hashTooShort } from './hash.ts';
 import { dropInLost, loweredSince, nextBootLoses } from './lost.ts';
 import { anotherOwner, iptablesUnload, kubeProxy, loadersDisagree } from './owners.ts';
@@ -36,6 +36,7 @@ const LIVE: readonly Rule[] = [
   hashTooShort,
   chainRefused,
   cloudLimit,
+  tableFilling,
   deadEntries,
 ];
 
@@ -69,7 +70,10 @@ export function diagnose(facts: Facts): Diagnosis {
   const child = known(facts.table.namespace) === 'child';
   const rules = child ? [...LIVE, ...MINOR] : [...LIVE, ...CONFIGURED, ...MINOR, ...UNTIDY];
   const found = rules.flatMap((rule) => rule(seen) ?? []).map((finding) => (child ? outside(finding) : finding));
-  const all = found.some(isWrong) ? found : [...asPlanned(seen), ...found];
+  // What waits for the next load is a note, and needs no other change.
+  const waits = ['hash-too-short', 'lowered-since'];
+  const told = child || found.some((each) => isWrong(each) || waits.includes(each.code));
+  const all = told ? found : [...asPlanned(seen), ...found];
   const findings = ORDER.flatMap((severity) => all.filter((finding) => finding.severity === severity));
   return { verdict: findings.some(isWrong) ? 'found' : 'well', findings, unseen: unseenIn(seen) };
 }
@@ -89,14 +93,7 @@ function isWrong({ severity }: Finding): boolean {
 /** A plan and a diagnosis never contradict each other: what a plan calls needed is wrong. */
 function asPlanned({ sizing }: Seen): Finding[] {
   if (sizing.verdict !== 'needed') return [];
-  const [what = 'the table needs a change', ...proof] = sizing.reasons;
-  return [
-    {
-      code: 'change-needed',
-      severity: 'warning',
-      what,
-      proof,
-      remedies: [{ say: 'see the change', command: 'ctfix plan' }],
-    },
-  ];
+  const [what = 'the table needs a change'] = sizing.reasons;
+  const remedies = [{ say: 'see the change', command: 'ctfix plan' }];
+  return [{ code: 'change-needed', severity: 'warning', what, proof: sizing.reasons, remedies }];
 }

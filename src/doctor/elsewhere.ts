@@ -16,13 +16,13 @@ export function cloudLimit({ facts }: Pick<Seen, 'facts'>): Finding | undefined 
     const left = available === undefined ? '' : `, room for ${plural(available, 'more connection')}`;
     return [
       {
-        rise,
+        now: rise > 0 || available === 0,
         text: `${name}: conntrack_allowance_exceeded ${grouped(later)}${rise > 0 ? `, ${grouped(rise)} of them in half a second` : ', none just now'}${left}`,
       },
     ];
   });
   if (rows.length === 0) return undefined;
-  const now = rows.some(({ rise }) => rise > 0);
+  const now = rows.some((row) => row.now);
   return {
     code: 'cloud-limit',
     severity: now ? 'critical' : 'warning',

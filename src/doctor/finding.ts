@@ -1,8 +1,13 @@
 /** What a rule says, and what every rule stands on. Pure. */
+import { fileClashes, ownerClashes, settle, type Wanted } from '../conflicts.ts';
 import { type Case, caseOf } from '../demand.ts';
+import { roundBuckets } from '../kernel.ts';
 import { type Facts, known, type Sizing } from '../model.ts';
+import { askedLine } from '../nextboot.ts';
 import { TIMEOUT_KEYS } from '../options.ts';
-import { type Origin, origins } from '../origin.ts';
+import { type Lost, type Origin, origins } from '../origin.ts';
+import { BUCKETS_KEY, MAX_KEY } from '../own.ts';
+import { isLess } from '../present.ts';
 import { size } from '../sizing.ts';
 
 /**
@@ -69,6 +74,15 @@ export function counterOf({ table, machine, lastChange }: Facts, ...names: reado
   return { total, rise: Math.max(0, now - start), perMinute };
 }
 
+/** The last change wrote files alone, in this boot: what it set comes with the next load of the module, as was asked for. */
+export function wroteFilesOnly({ lastChange, machine }: Facts): boolean {
+  return (
+    lastChange?.outcome === 'applied' &&
+    lastChange.strategy === 'persist' &&
+    lastChange.bootId === known(machine.bootId)
+  );
+}
+
 /** The columns of chain refusals: `chainlength` in /proc since 5.15, `chaintoolong` in conntrack -S. */
 export const CHAIN = ['chainlength', 'chaintoolong'] as const;
 
@@ -89,7 +103,52 @@ export function applyCommand(name: string, value: string, more = ''): Pick<Remed
   return timeout === undefined ? {} : { command: `sudo ctfix apply ${timeout}${more}` };
 }
 
+/**
+ * The command that makes the planned change: with --take-over where another owner would win over the planned values.
+ * @param flags further flags, with a space before each
+ */
+export function changeCommand({ facts, sizing }: Pick<Seen, 'facts' | 'sizing'>, flags = ''): string {
+  const { max, buckets } = sizing.targets;
+  const wanted: readonly Wanted[] = [
+    { key: MAX_KEY, value: String(max), wants: (text) => Number(text) === max },
+    {
+      key: BUCKETS_KEY,
+      value: String(buckets),
+      wants: (text) => roundBuckets(Number(text), facts.machine) === buckets,
+    },
+  ];
+  const clashes = wanted.flatMap((one) => [...fileClashes(facts, one), ...ownerClashes(facts, one)]);
+  const { edits } = settle(facts, clashes, true);
+  return `sudo ctfix apply${flags}${edits.length > 0 ? ' --take-over' : ''}`;
+}
+
 /** A name or path as one word of a shell's command line. */
 export function quoted(word: string): string {
   return /^[\w./:@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** A line that is passed over, and the value that it is about. */
+export type Passed = { readonly origin: Origin; readonly lost: Lost };
+
+/** The lines that are passed over for one of these reasons. */
+export function passedOver({ origins: all }: Pick<Seen, 'origins'>, ...codes: readonly Lost['code'][]): Passed[] {
+  return all.flatMap((origin) =>
+    origin.lost.filter(({ code }) => codes.includes(code)).map((lost) => ({ origin, lost })),
+  );
+}
+
+/** Whether something is missing without the line: a size when there is, or will be, less; any other value always. */
+export function isMissed({ origin: { name, now, boot }, lost }: Passed): boolean {
+  if (name !== 'max' && name !== 'buckets') return true;
+  const values = [now === undefined ? undefined : known(now)?.value, known(boot)?.value];
+  return (
+    values.every((each) => each === undefined) ||
+    values.some((each) => each !== undefined && isLess(Number(each), Number(lost.value)))
+  );
+}
+
+/** Whether a line that is read too early would win if it were not: no later line, no ufw, no tuned sets the same key. */
+export function wouldCount(facts: Facts, { origin, lost }: Passed): boolean {
+  const last = askedLine(facts, origin.key);
+  return last?.file === lost.file && last.line === lost.line;
 }

@@ -28,7 +28,7 @@ export function insertRaces({ facts }: Seen): Finding | undefined {
     what: 'new flows are lost in races with each other, not for want of room: a larger table does not help',
     proof: [
       `insert_failed ${grouped(total)}${often}${rise > 0 ? `, ${grouped(rise)} in half a second` : ', none just now'}`,
-      ...(sample !== undefined && sample.dns > 0
+      ...(sample !== undefined && sample.dns > 0 && sample.flows > 0
         ? [`${percent(sample.dns / sample.flows)} of ${grouped(sample.flows)} flows looked at are DNS`]
         : []),
     ],

@@ -2,7 +2,7 @@
 import { countedLines } from '../evidence.ts';
 import { type Facts, known, type NamespaceTable } from '../model.ts';
 import { duration, grouped, percent, plural } from '../render/numbers.ts';
-import { counterOf, type Finding, type Remedy, type Seen } from './finding.ts';
+import { changeCommand, counterOf, type Finding, type Remedy, type Seen } from './finding.ts';
 
 /** The share of max from which the kernel's own worker calls a table nearly full (gc_worker since 4.14). */
 const FULL = 0.95;
@@ -28,8 +28,23 @@ export function tableFull(seen: Seen): Finding | undefined {
   };
 }
 
+/** Not full, and so near to it that a plan makes it larger. */
+export function tableFilling(seen: Seen): Finding | undefined {
+  const { demand, evidence, facts } = seen;
+  const [count, max] = [known(facts.table.count), known(facts.table.max)];
+  if (evidence.full.length > 0 || demand.value === 0 || count === undefined || max === undefined) return undefined;
+  return {
+    code: 'table-filling',
+    severity: 'warning',
+    what: `${percent(count / max)} of the table is in use, and a burst may fill it`,
+    proof: demand.why,
+    remedies: [...room(seen), { say: 'see who fills it', command: 'sudo ctfix top' }],
+  };
+}
+
 /** What the plan says: a larger table, or why there is none. */
-function room({ sizing, facts }: Seen): Remedy[] {
+function room(seen: Seen): Remedy[] {
+  const { sizing, facts } = seen;
   const { targets, refusals, notes } = sizing;
   const max = known(facts.table.max);
   if (refusals.length > 0) return refusals.map(({ what, remedy }) => ({ say: `${what}: ${remedy}` }));
@@ -45,7 +60,7 @@ function room({ sizing, facts }: Seen): Remedy[] {
     return notes.length > 0 ? notes.map((say) => ({ say })) : [{ say: 'see what can be done', command: 'ctfix plan' }];
   }
   const to = `max ${grouped(targets.max)} with ${grouped(targets.buckets)} buckets`;
-  return [{ say: `make it larger, without a reload: ${to}`, command: 'sudo ctfix apply' }];
+  return [{ say: `make it larger, without a reload: ${to}`, command: changeCommand(seen) }];
 }
 
 function logRows(facts: Facts): string[] {

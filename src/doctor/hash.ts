@@ -1,9 +1,18 @@
 /** A hash with too few buckets, and inserts that the kernel refuses because a chain is long. Pure. */
 import { longestRatio } from '../demand.ts';
-import { chainsAreLimited, roundBuckets } from '../kernel.ts';
+import { chainsAreLimited, resizeIsSafe, roundBuckets } from '../kernel.ts';
 import { type Facts, known } from '../model.ts';
 import { grouped } from '../render/numbers.ts';
-import { CHAIN, type CounterSeen, counterOf, type Finding, type Remedy, type Seen } from './finding.ts';
+import {
+  CHAIN,
+  type CounterSeen,
+  changeCommand,
+  counterOf,
+  type Finding,
+  type Remedy,
+  type Seen,
+  wroteFilesOnly,
+} from './finding.ts';
 
 /** Chains are refused from a random limit on: 8 to 31 or, later, 50 to 79; see chainLimitIsShort. */
 function limitText({ facts, shortChains }: Pick<Seen, 'facts' | 'shortChains'>): string {
@@ -27,9 +36,9 @@ export function chainText(length: number): string {
 
 /** The buckets are too few for a full table, or for the flows that are there; of the next load where there is none now. */
 export function hashTooShort(seen: Seen): Finding | undefined {
-  const { facts, sizing, present } = seen;
+  const { facts, sizing, present, demand } = seen;
   const [max, buckets] = [present.live.max ?? present.max, present.working];
-  const load = max === 0 ? present.count : max;
+  const load = max === 0 ? Math.ceil(demand.headroom * demand.need) : max;
   if (load === undefined || buckets === 0 || load / buckets <= longestRatio(seen)) return undefined;
   const refused = counterOf(facts, ...CHAIN);
   const limited = chainsAreLimited(facts.machine, known(facts.table.counters));
@@ -38,7 +47,7 @@ export function hashTooShort(seen: Seen): Finding | undefined {
   const wanted = Math.max(sizing.targets.buckets, roundBuckets(load, facts.machine));
   return {
     code: 'hash-too-short',
-    severity: losing ? 'critical' : 'warning',
+    severity: losing ? 'critical' : waits(seen, load) ? 'note' : 'warning',
     what: losing
       ? 'the hash is too short: the kernel refuses new flows although the table is not full'
       : 'the hash is too short for a full table: long before that, packets pay for long chains',
@@ -49,15 +58,27 @@ export function hashTooShort(seen: Seen): Finding | undefined {
         : [`average chain ${chainText(now)} now${limitText(seen)}`]),
       ...refusedRows(refused),
     ],
-    remedies: [
-      { say: `more buckets, live, no flow is lost: ${grouped(wanted)}`, command: bucketsCommand(seen, wanted) },
-    ],
+    remedies: waits(seen, load) ? [NEXT_LOAD] : [more(seen, wanted)],
   };
 }
 
-/** The plan takes more buckets by itself; below --max 0 it has to be told. */
-function bucketsCommand({ sizing }: Seen, wanted: number): string {
-  return sizing.targets.buckets >= wanted ? 'sudo ctfix apply' : `sudo ctfix apply --hashsize ${wanted}`;
+/** The files have enough, and only the next load of the module takes them: before 4.7, or because it was asked for so. */
+function waits({ facts, present, ...it }: Seen, load: number): boolean {
+  const next = present.next.load.buckets?.value ?? 0;
+  const later = !resizeIsSafe(facts.machine.kernel) || wroteFilesOnly(facts);
+  return later && next > 0 && load / next <= longestRatio(it);
+}
+
+const NEXT_LOAD: Remedy = {
+  say: 'the next load of the module has more: a live resize is not safe on this kernel, a reboot is',
+};
+
+/** The plan takes more buckets by itself; without a limit it has to be told. */
+function more(seen: Seen, wanted: number): Remedy {
+  const safe = resizeIsSafe(seen.facts.machine.kernel);
+  const flag = seen.sizing.targets.buckets >= wanted ? '' : ` --hashsize ${wanted}`;
+  const when = safe ? 'live, no flow is lost' : 'from the next load of the module on';
+  return { say: `more buckets, ${when}: ${grouped(wanted)}`, command: changeCommand(seen, flag) };
 }
 
 /** Inserts are refused although there are buckets enough: a short limit of this kernel, or a flood aimed at the hash. */

@@ -1,21 +1,28 @@
 /** Values that a boot lost or will lose, and values that somebody changed since. Pure. */
+
+import { bucketsKeyIsWritable } from '../kernel.ts';
 import { type Facts, known } from '../model.ts';
 import { isActive, nextBoot } from '../nextboot.ts';
 import { type Lost, lostText, type Origin } from '../origin.ts';
 import { isLess } from '../present.ts';
 import { grouped } from '../render/numbers.ts';
-import { applyCommand, type Finding, type Remedy, type Seen } from './finding.ts';
-
-type Line = { readonly origin: Origin; readonly lost: Lost };
-
-const EARLY: readonly Lost['code'][] = ['before-module', 'legacy-spelling'];
+import {
+  applyCommand,
+  type Finding,
+  isMissed,
+  type Passed,
+  passedOver,
+  type Remedy,
+  type Seen,
+  wouldCount,
+  wroteFilesOnly,
+} from './finding.ts';
+import { iptablesUnload } from './owners.ts';
 
 /** Lines of sysctl files that are read while the keys do not exist: nothing says so anywhere (sysctl.d(5)). */
 export function dropInLost(seen: Seen): Finding | undefined {
-  const lines = seen.origins.flatMap((origin) =>
-    origin.lost.filter(({ code }) => EARLY.includes(code)).map((lost): Line => ({ origin, lost })),
-  );
-  const bad = lines.filter((line) => isWorse(line));
+  const lines = passedOver(seen, 'before-module', 'legacy-spelling').filter((line) => wouldCount(seen.facts, line));
+  const bad = lines.filter(isMissed);
   const told = bad.length > 0 ? bad : lines;
   const [first] = told;
   if (first === undefined) return undefined;
@@ -26,7 +33,7 @@ export function dropInLost(seen: Seen): Finding | undefined {
     severity: bad.length > 0 ? 'warning' : 'note',
     what: `${first.lost.file} ${was ? 'was lost at the boot' : 'will be lost at the next boot'}: it is read before nf_conntrack is loaded`,
     proof: [
-      ...told.map((line) => lostRow(line)),
+      ...told.map(lostRow),
       ...(before
         ? ['nothing loads nf_conntrack before the files are read, and nothing applies them when it is loaded']
         : []),
@@ -35,23 +42,13 @@ export function dropInLost(seen: Seen): Finding | undefined {
   };
 }
 
-/** A size is worse when there is less than the line asks for; any other value when it is another one. */
-function isWorse({ origin: { name, now, boot }, lost }: Line): boolean {
-  if (name !== 'max' && name !== 'buckets') return true;
-  const values = [now === undefined ? undefined : known(now)?.value, known(boot)?.value];
-  return (
-    values.every((each) => each === undefined) ||
-    values.some((each) => each !== undefined && isLess(Number(each), Number(lost.value)))
-  );
-}
-
-function lostRow({ origin, lost }: Line): string {
+function lostRow({ origin, lost }: Passed): string {
   const now = origin.now === undefined ? undefined : known(origin.now);
   return `${origin.key}: ${lostText(lost)}${now === undefined ? '' : `; ${now.value} now (${now.how})`}`;
 }
 
 /** ctfix holds sizes and timeouts; for other keys the module has to be there in time. */
-function keepers({ sizing }: Seen, lines: readonly Line[]): Remedy[] {
+function keepers({ sizing }: Seen, lines: readonly Passed[]): Remedy[] {
   const timeouts = lines.flatMap(({ origin, lost }) => {
     const { command } = applyCommand(origin.name, lost.value);
     return origin.name === 'max' || origin.name === 'buckets' || command === undefined
@@ -105,12 +102,25 @@ export function nextBootLoses(seen: Seen): Finding | undefined {
     severity: 'warning',
     what: 'the next boot gives less than there is now',
     proof: rows,
-    remedies: [{ say: 'let ctfix hold what there is now', command: 'sudo ctfix apply' }],
+    remedies: holding(seen.facts),
   };
+}
+
+/** Before 4.8 a module that is built in takes its buckets from the kernel command line alone. */
+function holding({ module, machine, table }: Facts): Remedy[] {
+  if (module.state !== 'builtin' || bucketsKeyIsWritable(machine.kernel)) {
+    return [{ say: 'let ctfix hold what there is now', command: 'sudo ctfix apply' }];
+  }
+  const buckets = known(table.buckets) ?? 'N';
+  return [
+    { say: `put nf_conntrack.hashsize=${buckets} on the kernel command line; max is then held by a sysctl file` },
+  ];
 }
 
 /** What is in force at a boot gives more than there is now: somebody lowered it since. */
 export function loweredSince({ facts, origins }: Seen): Finding | undefined {
+  // Then it is known what lowers it.
+  if (isActive(facts, 'kube-proxy') || iptablesUnload({ facts }) !== undefined) return undefined;
   const { boot } = nextBoot(facts);
   const rows = origins.flatMap((origin) => {
     const held = origin.name === 'max' ? boot.max : origin.name === 'buckets' ? boot.buckets : undefined;
@@ -120,12 +130,15 @@ export function loweredSince({ facts, origins }: Seen): Finding | undefined {
     const text = `${origin.name} ${grouped(Number(now.value))} now, ${grouped(held.value)} after a boot: ${held.why}`;
     return [{ name: origin.name, text }];
   });
-  if (rows.length === 0 || isActive(facts, 'kube-proxy')) return undefined;
+  if (rows.length === 0) return undefined;
+  const meant = wroteFilesOnly(facts);
   return {
     code: 'lowered-since',
     // Buckets may wait for the next load of the module; too few of them are another finding.
-    severity: rows.some(({ name }) => name === 'max') ? 'warning' : 'note',
-    what: 'the table is smaller than its configuration makes it at a boot: somebody lowered it since, or wrote the files later',
+    severity: rows.some(({ name }) => name === 'max') && !meant ? 'warning' : 'note',
+    what: meant
+      ? 'the last change of ctfix wrote files alone: what it set comes with the next load of the module'
+      : 'the table is smaller than its configuration makes it at a boot: somebody lowered it since, or wrote the files later',
     proof: [...rows.map(({ text }) => text), ...reloads(facts)],
     remedies: [{ say: 'set what the files ask for, live', ...sizes(rows, origins) }],
   };

@@ -7,7 +7,16 @@ import { BUCKETS_KEY, keyOf, MAX_KEY, OWN } from '../own.ts';
 import { KUBE_PROXY_REMEDY } from '../owners.ts';
 import { isLess } from '../present.ts';
 import { grouped } from '../render/numbers.ts';
-import { applyCommand, type Finding, originOf, type Remedy, type Seen } from './finding.ts';
+import {
+  applyCommand,
+  type Finding,
+  originOf,
+  type Passed,
+  passedOver,
+  type Remedy,
+  type Seen,
+  wouldCount,
+} from './finding.ts';
 
 /** Whether a value that is passed over is more than the one that counts, or is one that ctfix promised. */
 function matters({ facts }: Seen, { name, boot }: Origin, { value, file }: Lost): boolean {
@@ -23,13 +32,10 @@ function matters({ facts }: Seen, { name, boot }: Origin, { value, file }: Lost)
   );
 }
 
-type Beaten = { readonly origin: Origin; readonly lost: Lost };
-
 /** The lines that another line or program beats, with another value; kube-proxy has a rule of its own. */
-function beaten(seen: Seen): readonly Beaten[] {
-  return seen.origins
-    .filter(({ boot }) => known(boot)?.by !== 'kube-proxy')
-    .flatMap((origin) => origin.lost.filter(({ code }) => code === 'beaten').map((lost) => ({ origin, lost })));
+function beaten(seen: Seen): readonly Passed[] {
+  const early = passedOver(seen, 'before-module', 'legacy-spelling').filter((line) => !wouldCount(seen.facts, line));
+  return [...passedOver(seen, 'beaten'), ...early].filter(({ origin }) => known(origin.boot)?.by !== 'kube-proxy');
 }
 
 /** A value in a file does not count, because something else sets another one later. */
@@ -64,7 +70,7 @@ const CODES: Readonly<Record<string, string>> = {
 };
 
 /** `99-` is not the last name: letters, `_` and a third digit come after it. */
-function notLast(lines: readonly Beaten[]): string[] {
+function notLast(lines: readonly Passed[]): string[] {
   const names = lines.flatMap(({ origin, lost }) => {
     const name = lost.file.slice(lost.file.lastIndexOf('/') + 1);
     const winner = known(origin.boot);
@@ -77,7 +83,7 @@ function notLast(lines: readonly Beaten[]): string[] {
 }
 
 /** One line for each value: that of ctfix, else the one that asks for most. */
-function wantedOf(lines: readonly Beaten[]): Beaten[] {
+function wantedOf(lines: readonly Passed[]): Passed[] {
   const names = [...new Set(lines.map(({ origin }) => origin.name))];
   return names.flatMap((name) => {
     const same = lines.filter(({ origin }) => origin.name === name);
@@ -86,7 +92,7 @@ function wantedOf(lines: readonly Beaten[]): Beaten[] {
   });
 }
 
-function remediesFor(seen: Seen, { origin, lost }: Beaten): Remedy[] {
+function remediesFor(seen: Seen, { origin, lost }: Passed): Remedy[] {
   const { facts } = seen;
   const winner = known(origin.boot);
   if (winner?.by === 'cmdline') {
@@ -164,24 +170,33 @@ export function kubeProxy(seen: Seen): Finding | undefined {
       ? 'kube-proxy is active and max is less than the files ask for: some of its releases lower it whenever they start'
       : 'kube-proxy is active and has raised max above what the files ask for',
     proof: [`max ${grouped(live)} now; ${asked.why}: ${grouped(asked.value)}`],
-    remedies: [{ say: KUBE_PROXY_REMEDY, command: 'kubectl -n kube-system edit configmap kube-proxy' }],
+    remedies: [{ say: KUBE_PROXY_REMEDY, ...editConfig(facts) }],
   };
 }
 
-/** A restart of iptables-services unloads the module, and its next load does not give what there is now. */
+/** k3s and microk8s carry kube-proxy inside; elsewhere a ConfigMap is its usual configuration. */
+function editConfig({ firewalls }: Facts): Pick<Remedy, 'command'> {
+  const inside = firewalls.some(({ unit }) => unit !== undefined && /k3s|microk8s/.test(unit));
+  return inside ? {} : { command: 'kubectl -n kube-system edit configmap kube-proxy' };
+}
+
+/** A restart of iptables-services unloads the module, and its next load does not give what the files ask for. */
 export function iptablesUnload({ facts }: Pick<Seen, 'facts'>): Finding | undefined {
   const { unloads = [] } = facts.diagnosis ?? {};
   const active = isActive(facts, 'iptables') || isActive(facts, 'ip6tables');
   const held = unloads.filter(({ reapplies }) => !reapplies.some((word) => MAX_KEY.includes(word)));
   const [first] = held;
   if (!active || first === undefined || facts.module.state === 'builtin') return undefined;
-  const rows = losses(facts);
-  if (rows.length === 0) return undefined;
+  const [next, past] = [losses(facts), hasLost(facts)];
+  if (next.length + past.length === 0) return undefined;
   return {
     code: 'iptables-unload',
     severity: 'warning',
-    what: 'the next restart of iptables unloads nf_conntrack, and what is set now is lost with it',
-    proof: [...held.map(({ file, line }) => `${file}:${line} has MODULES_UNLOAD=yes`), ...rows],
+    what:
+      next.length > 0
+        ? 'the next restart of iptables unloads nf_conntrack, and what is set now is lost with it'
+        : 'a restart of iptables has unloaded nf_conntrack since the boot, and nothing applied the files again',
+    proof: [...held.map(({ file, line }) => `${file}:${line} has MODULES_UNLOAD=yes`), ...next, ...past],
     remedies: [
       { say: 'let ctfix hold the values at every load of the module', command: 'sudo ctfix apply' },
       {
@@ -189,6 +204,16 @@ export function iptablesUnload({ facts }: Pick<Seen, 'facts'>): Finding | undefi
       },
     ],
   };
+}
+
+/** What there is now is what a load gives, and a boot gives more. */
+function hasLost(facts: Facts): string[] {
+  const { boot, load } = nextBoot(facts);
+  const now = known(facts.table.max);
+  if (boot.max === undefined || now === undefined || load.max?.value !== now || !isLess(now, boot.max.value)) return [];
+  return [
+    `max ${grouped(now)} now, as a load of the module gives it; ${grouped(boot.max.value)} at a boot: ${boot.max.why}`,
+  ];
 }
 
 function losses(facts: Facts): string[] {

@@ -1,7 +1,6 @@
 /** The rules about configuration that does nothing, one table for each. */
 import { describe } from 'vitest';
 import type { Facts } from '../../src/model.ts';
-import type { Said } from '../support/facts.ts';
 import { checkRule } from '../support/rules.ts';
 
 const MAX = 'net.netfilter.nf_conntrack_max';

@@ -1,7 +1,6 @@
 /** The rules about owners and lost values, one table for each: what makes the finding, what does not. */
 import { describe, expect, test } from 'vitest';
 import type { Facts } from '../../src/model.ts';
-import type { Said } from '../support/facts.ts';
 import { found, patient } from '../support/patient.ts';
 import { checkRule } from '../support/rules.ts';
 
@@ -128,6 +127,13 @@ describe('another owner', () => {
       /\/etc\/ufw\/sysctl.conf:1 sets 65536 later[\s\S]*set net\/netfilter\/nf_conntrack_max=500000 on line 1 of \/etc\/ufw\/sysctl.conf/,
     ],
     [
+      'ufw has less, and the file would be lost anyway',
+      { files: { '/etc/sysctl.d/90-x.conf': sets(500_000), '/etc/ufw/sysctl.conf': sets(65_536) } },
+      {},
+      'warning',
+      /\/etc\/ufw\/sysctl.conf wins over \/etc\/sysctl.d\/90-x.conf/,
+    ],
+    [
       'ufw has the same',
       {
         files: { ...two(500_000, 500_000), '/etc/ufw/sysctl.conf': 'net/netfilter/nf_conntrack_max=500000\n' },
@@ -222,6 +228,13 @@ describe('since the boot, and at the next one', () => {
       unloads([]),
       'warning',
       /iptables-config:12[\s\S]*max 200,000 now, 65,536 after the next load/,
+    ],
+    [
+      'a restart has lost max',
+      { ...raised, table: live(65_536) },
+      unloads([]),
+      'warning',
+      /has unloaded nf_conntrack since the boot[\s\S]*200,000 at a boot/,
     ],
     ['its start applies the files', raised, unloads(['.nf_conntrack']), undefined],
     ['a hook applies the files', { ...raised, files: { ...raised.files, ...HOOK } }, unloads([]), undefined],
