@@ -52,14 +52,19 @@ export async function exposedDuring(vm: Guest, body: () => Promise<unknown>): Pr
   const closed = await read(counts);
   if (closed.tcp4 + closed.tcp6 + closed.udp4 + closed.udp6 !== 1)
     throw new Error('the firewall does not close the port');
-  const begin = await read(tries);
+  const timed = async () => ({
+    tries: await read(tries),
+    at: Number((await vm.sh(`cut -d' ' -f1 /proc/uptime`)).trim()),
+  });
+  const begin = await timed();
   await body();
-  const end = await read(tries);
+  const end = await timed();
   const { tcp4, ...rest } = await read(counts);
+  if (!(await client.running())) throw new Error(`the peer has ceased to try: ${await client.output()}`);
   await client.stop();
   await server.stop();
-  const seconds = end.seconds - begin.seconds;
-  const rate = (key: string) => Math.round((end[key] - begin[key]) / seconds);
+  const seconds = end.at - begin.at;
+  const rate = (key: string) => Math.round((end.tries[key] - begin.tries[key]) / seconds);
   return { letIn: { ...rest, tcp4: tcp4 - 1 }, rate: { four: rate('tcp4'), six: rate('tcp6') }, seconds };
 }
 
