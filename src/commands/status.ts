@@ -34,9 +34,9 @@ export function registerStatus(program: Command, deps: Deps, finish: Finish): vo
   outputFlag(rootFlag(watchFlag(command)), ['text', 'json', 'prometheus']);
   examples(command, [
     ['ctfix status', 'how full, what is dropped, what the next boot gives'],
-    ['ctfix status --watch', 'fill, growth, drops and the time that is left, every 2 seconds'],
+    ['ctfix status --watch', 'fill, growth, drops and the time that is left'],
     ['ctfix status -o json | jq .origins', 'every value with what gives it'],
-    ['ctfix status --textfile /var/lib/prometheus/node-exporter/ctfix.prom', 'metrics, from a timer'],
+    ['ctfix status --textfile DIR/ctfix.prom', 'metrics for node_exporter, from a timer'],
   ]);
   runs<Flags>(command, finish, (flags) => runStatus(flags, deps));
 }
