@@ -1,6 +1,6 @@
 /** What a listing is counted by, and the counts. Pure. */
 import { ASSURED, type Flow, OFFLOADED, UNREPLIED } from './flow.ts';
-import { cellsIn } from './numbers.ts';
+import { eachNumber } from './numbers.ts';
 import { countAddress, countNumber, newTally, type Tally } from './tally.ts';
 import { timeoutOf } from './timeouts.ts';
 import { type Asked, ask, askFlow, type Question } from './what-if.ts';
@@ -86,7 +86,7 @@ export function classesBy<Key>(
   keyOf: (protocol: number, state: number, flags: number) => Key,
 ): ReadonlyMap<Key, Class> {
   const found = new Map<Key, Class>();
-  for (const [key, flows] of cellsIn(classes.numbers)) {
+  eachNumber(classes.numbers, (key, flows) => {
     const flags = key & 0xff;
     const name = keyOf(key >> 16, (key >> 8) & 0xff, flags);
     const one = found.get(name) ?? { flows: 0, unreplied: 0, assured: 0, offloaded: 0 };
@@ -95,7 +95,7 @@ export function classesBy<Key>(
     if ((flags & UNREPLIED) !== 0) one.unreplied += flows;
     if ((flags & ASSURED) !== 0) one.assured += flows;
     if ((flags & OFFLOADED) !== 0) one.offloaded += flows;
-  }
+  });
   return found;
 }
 

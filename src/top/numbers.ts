@@ -35,14 +35,6 @@ export function countCell({ cells }: NumberStore, cell: number, flags: number): 
   if ((flags & 2) !== 0) cells[cell + 3] = (cells[cell + 3] ?? 0) + 1;
 }
 
-/** Every key with its numbers: [key, count, first, second]. */
-export function* cellsIn({ cells }: NumberStore): Generator<readonly [number, number, number, number]> {
-  for (let at = 0; at < cells.length; at += WIDTH) {
-    const count = cells[at + 1] ?? 0;
-    if (count !== 0) yield [cells[at] ?? 0, count, cells[at + 2] ?? 0, cells[at + 3] ?? 0];
-  }
-}
-
 /** The counts of all keys, in no order. */
 export function countsIn({ size, cells }: NumberStore): Uint32Array {
   const counts = new Uint32Array(size);
@@ -54,9 +46,22 @@ export function countsIn({ size, cells }: NumberStore): Uint32Array {
   return counts;
 }
 
-/** The same keys in a table of another capacity, each count less `taken`; what has nothing left is left out. */
-export function rebuiltNumbers({ cells }: NumberStore, capacity: number, taken: number): NumberStore {
-  const made = newNumbers(capacity);
+/** Every key with its numbers. */
+export function eachNumber(
+  { cells }: NumberStore,
+  take: (key: number, count: number, first: number, second: number) => void,
+): void {
+  for (let at = 0; at < cells.length; at += WIDTH) {
+    const count = cells[at + 1] ?? 0;
+    if (count !== 0) take(cells[at] ?? 0, count, cells[at + 2] ?? 0, cells[at + 3] ?? 0);
+  }
+}
+
+/**
+ * Puts the same keys into an empty table, each count less `taken`; what has nothing left is left out.
+ * @returns that table
+ */
+export function movedNumbers({ cells }: NumberStore, made: NumberStore, taken: number): NumberStore {
   for (let at = 0; at < cells.length; at += WIDTH) {
     const count = cells[at + 1] ?? 0;
     if (count <= taken) continue;
@@ -68,6 +73,13 @@ export function rebuiltNumbers({ cells }: NumberStore, capacity: number, taken: 
     made.size += 1;
   }
   return made;
+}
+
+/** Forgets all keys. */
+export function clearNumbers(store: NumberStore): NumberStore {
+  store.cells.fill(0);
+  store.size = 0;
+  return store;
 }
 
 /** 3232235777 as 192.168.1.1; the number is a signed one. */

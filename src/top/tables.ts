@@ -26,7 +26,7 @@ function tableOf(census: Census, by: By, rows: number): Table | undefined {
   switch (by) {
     case 'source':
     case 'destination':
-      return counted(by, census[by], rows);
+      return shortened(counted(by, census[by], rows));
     case 'port':
       return counted(by, census.port, rows, (key) => `${protocolName(key >> 16)} ${key & 0xffff}`);
     case 'age':
@@ -50,6 +50,16 @@ function tableOf(census: Census, by: By, rows: number): Table | undefined {
     case 'namespace':
       return parted(by, census.namespaces, rows);
   }
+}
+
+/** /proc writes IPv6 addresses with all their zeros; as in RFC 5952 they are like everybody else's. */
+function shortened(table: Table | undefined): Table | undefined {
+  return table && { ...table, rows: table.rows.map((row) => ({ ...row, key: shortAddress(row.key) })) };
+}
+
+function shortAddress(address: string): string {
+  if (!/^[0-9a-f]{4}(:[0-9a-f]{4}){7}$/i.test(address)) return address;
+  return new URL(`http://[${address}]`).hostname.slice(1, -1);
 }
 
 const NATS = ['none', 'SNAT', 'DNAT', 'SNAT and DNAT'];

@@ -11,15 +11,26 @@ import type { Address } from './flow.ts';
 import {
   capacityOf,
   cellOf,
-  cellsIn,
+  clearNumbers,
   countCell,
   countsIn,
   dotted,
+  eachNumber,
+  movedNumbers,
   type NumberStore,
   newNumbers,
-  rebuiltNumbers,
 } from './numbers.ts';
-import { countEntry, hashOf, insert, keyText, newTexts, rebuiltTexts, slotOf, type TextStore } from './texts.ts';
+import {
+  clearTexts,
+  countEntry,
+  hashOf,
+  insert,
+  keyText,
+  movedTexts,
+  newTexts,
+  slotOf,
+  type TextStore,
+} from './texts.ts';
 
 /** Exact up to so many different keys. */
 const EXACT_KEYS = 100_000;
@@ -41,12 +52,23 @@ export type Tally = {
   low: number;
   numbers: NumberStore;
   texts: TextStore;
+  /** tables of the full size that were left behind, to be used again: they are large, and a scan needs many */
+  spareNumbers: NumberStore | undefined;
+  spareTexts: TextStore | undefined;
 };
 
 /** @param limit keys that are held: with one more, counts become estimates */
 export function newTally(limit: number = EXACT_KEYS): Tally {
   const few = Math.min(FEW, limit);
-  return { held: 0, limit, low: 0, numbers: newNumbers(few), texts: newTexts(few) };
+  return {
+    held: 0,
+    limit,
+    low: 0,
+    numbers: newNumbers(few),
+    texts: newTexts(few),
+    spareNumbers: undefined,
+    spareTexts: undefined,
+  };
 }
 
 /**
@@ -69,7 +91,7 @@ export function countNumber(tally: Tally, key: number, flags: number): void {
 function addNumber(tally: Tally, key: number, flags: number): void {
   makeRoom(tally);
   if (tally.numbers.size >= capacityOf(tally.numbers)) {
-    tally.numbers = rebuiltNumbers(tally.numbers, tally.numbers.size * 2, 0);
+    tally.numbers = movedNumbers(tally.numbers, newNumbers(tally.numbers.size * 2), 0);
   }
   const { numbers } = tally;
   const cell = cellOf(numbers, key);
@@ -86,7 +108,7 @@ export function countText(tally: Tally, bytes: Uint8Array, start: number, end: n
   if (entry < 0) {
     makeRoom(tally);
     const { size, counts } = tally.texts;
-    if (size >= counts.length) tally.texts = rebuiltTexts(tally.texts, size * 2, 0);
+    if (size >= counts.length) tally.texts = movedTexts(tally.texts, newTexts(size * 2), 0);
     entry = insert(tally.texts, slotOf(tally.texts, bytes, start, end, hash), bytes, start, end, hash);
     tally.held += 1;
   }
@@ -96,13 +118,14 @@ export function countText(tally: Tally, bytes: Uint8Array, start: number, end: n
 /** Sees to it that one more key can be held. */
 function makeRoom(tally: Tally): void {
   if (tally.held < tally.limit) return;
-  const counts = new Uint32Array(tally.held);
-  counts.set(countsIn(tally.numbers));
-  counts.set(tally.texts.counts.subarray(0, tally.texts.size), tally.numbers.size);
+  const counts = countsOf(tally);
   // The middle one, the larger of the two where there are two: at least half of the counts are not above it.
-  const taken = counts.sort()[counts.length >> 1] ?? 0;
-  tally.numbers = rebuiltNumbers(tally.numbers, tally.limit, taken);
-  tally.texts = rebuiltTexts(tally.texts, tally.texts.counts.length, taken);
+  const taken = counts[counts.length >> 1] ?? 0;
+  const { numbers, texts, spareNumbers, spareTexts } = tally;
+  tally.numbers = movedNumbers(numbers, spareNumbers ? clearNumbers(spareNumbers) : newNumbers(tally.limit), taken);
+  tally.texts = movedTexts(texts, spareTexts ? clearTexts(spareTexts) : newTexts(tally.limit), taken);
+  tally.spareNumbers = capacityOf(numbers) >= tally.limit ? numbers : undefined;
+  tally.spareTexts = texts.counts.length >= tally.limit ? texts : undefined;
   tally.held = tally.numbers.size + tally.texts.size;
   tally.low += taken;
 }
@@ -113,24 +136,27 @@ function makeRoom(tally: Tally): void {
  */
 export function topOf(tally: Tally, rows: number, nameOf: (key: number) => string = dotted): readonly Counted[] {
   const exact = tally.low === 0;
-  const { texts } = tally;
-  const all = [
-    ...[...cellsIn(tally.numbers)].map(([key, flows, unreplied, assured]) => ({ key, flows, unreplied, assured })),
-    ...Array.from({ length: texts.size }, (_, entry) => ({
-      key: { entry },
-      flows: texts.counts[entry] ?? 0,
-      unreplied: texts.first[entry] ?? 0,
-      assured: texts.second[entry] ?? 0,
-    })),
-  ].sort((a, b) => b.flows - a.flows);
-  // Texts are made for those that can be shown: all that equal the last row, too.
-  const least = all[Math.min(rows, all.length) - 1]?.flows ?? 0;
-  return all
-    .filter(({ flows }) => flows >= least)
-    .map(({ key, flows, unreplied, assured }): Counted => {
-      const text = typeof key === 'number' ? nameOf(key) : keyText(texts, key.entry);
-      return { key: text, flows, ...(exact && { unreplied, assured }) };
-    })
-    .sort((a, b) => b.flows - a.flows || (a.key < b.key ? -1 : 1))
-    .slice(0, rows);
+  const { texts, numbers } = tally;
+  // Texts are made for those alone that can be shown: those with more flows than the last row, and its equals.
+  const counts = countsOf(tally);
+  const least = counts[Math.max(0, counts.length - rows)] ?? 0;
+  const found: Counted[] = [];
+  const row = (key: string, flows: number, unreplied: number, assured: number) =>
+    found.push({ key, flows, ...(exact && { unreplied, assured }) });
+  eachNumber(numbers, (key, flows, unreplied, assured) => {
+    if (flows >= least) row(nameOf(key), flows, unreplied, assured);
+  });
+  for (let entry = 0; entry < texts.size; entry += 1) {
+    const flows = texts.counts[entry] ?? 0;
+    if (flows >= least) row(keyText(texts, entry), flows, texts.first[entry] ?? 0, texts.second[entry] ?? 0);
+  }
+  return found.sort((a, b) => b.flows - a.flows || (a.key < b.key ? -1 : 1)).slice(0, rows);
+}
+
+/** All counts, the smallest first. */
+function countsOf({ held, numbers, texts }: Tally): Uint32Array {
+  const counts = new Uint32Array(held);
+  counts.set(countsIn(numbers));
+  counts.set(texts.counts.subarray(0, texts.size), numbers.size);
+  return counts.sort();
 }

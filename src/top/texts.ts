@@ -87,9 +87,19 @@ export function countEntry({ counts, first, second }: TextStore, entry: number, 
   if ((flags & 2) !== 0) second[entry] = (second[entry] ?? 0) + 1;
 }
 
-/** The same keys in a table of another capacity, each count less `taken`; what has nothing left is left out. */
-export function rebuiltTexts(store: TextStore, capacity: number, taken: number): TextStore {
-  const made = newTexts(capacity);
+/** Forgets all keys. */
+export function clearTexts(store: TextStore): TextStore {
+  for (const numbers of [store.slots, store.counts, store.first, store.second]) numbers.fill(0);
+  store.size = 0;
+  store.used = 0;
+  return store;
+}
+
+/**
+ * Puts the same keys into an empty table, each count less `taken`; what has nothing left is left out.
+ * @returns that table
+ */
+export function movedTexts(store: TextStore, made: TextStore, taken: number): TextStore {
   for (let old = 0; old < store.size; old += 1) {
     const count = (store.counts[old] ?? 0) - taken;
     if (count <= 0) continue;
