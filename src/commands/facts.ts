@@ -35,12 +35,12 @@ async function runFacts(flags: Flags, deps: Deps): Promise<number> {
 
 /** Gathers the facts once and keeps what was read on the way, scrubbed of names and addresses. */
 async function record(inner: ReadHost, dir: string, deps: Deps): Promise<void> {
-  const [{ recorder }, { thin, thinNames }, { writeFolder }] = await Promise.all([
+  const [{ recorder }, { thin, thinLinks, thinNames }, { writeFolder }] = await Promise.all([
     import('../host/recorder.ts'),
     import('../facts/thin.ts'),
     import('./folder.ts'),
   ]);
-  const { host, files } = recorder(inner, { text: thin, names: thinNames });
+  const { host, files } = recorder(inner, { text: thin, names: thinNames, links: thinLinks });
   await gather(host, { sleep: deps.sleep, diagnosis: true });
   const written = await files();
   writeFolder(dir, written);

@@ -39,7 +39,8 @@ export function parseSample(text: string, established: number | undefined): Flow
     const idle = established === undefined || left === undefined ? 0 : established - Number(left);
     if (kind === 'tcp ESTABLISHED' && idle >= SILENT_S) silent += 1;
   }
-  return { flows, whole: text.length < SAMPLE_BYTES, kinds: Object.fromEntries(kinds), unreplied, dns, silent };
+  const whole = text.length < SAMPLE_BYTES && (text === '' || text.endsWith('\n'));
+  return { flows, whole, kinds: Object.fromEntries(kinds), unreplied, dns, silent };
 }
 
 /** Whether flows of a kind have ended and only wait to be forgotten. */

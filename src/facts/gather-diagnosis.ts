@@ -150,14 +150,23 @@ async function gatherNamespaces(host: ReadHost, sleep: Sleep): Promise<Maybe<rea
 
 async function countersOf(
   host: ReadHost,
-  { path, processes }: { readonly path: string; readonly processes: readonly string[] },
+  { inode, path }: { readonly inode: number; readonly path: string },
 ): Promise<NamespaceTable['counters']> {
-  const pid = /^\/proc\/(\d+)\//.exec(path)?.[1] ?? /\((\d+)\)$/.exec(processes[0] ?? '')?.[1];
+  const pid = /^\/proc\/(\d+)\//.exec(path)?.[1] ?? (await processIn(host, inode));
   if (pid === undefined) return { unknown: 'no process is in it that it could be seen through' };
   const file = COUNTERS.replace('/proc/net/', `/proc/${pid}/net/`);
   const text = await host.readFile(file).catch(() => undefined);
   const counters = text === undefined ? undefined : parseCounters(text);
   return counters ?? { unknown: `${file} could not be read` };
+}
+
+/** Some process in a namespace that has a name in /run/netns. */
+async function processIn(host: ReadHost, inode: number): Promise<string | undefined> {
+  for (const pid of (await host.readDir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const link = await host.readLink(`/proc/${pid}/ns/net`).catch(() => undefined);
+    if (link === `net:[${inode}]`) return pid;
+  }
+  return undefined;
 }
 
 async function gatherCloud(look: Look, names: readonly string[], sleep: Sleep): Promise<CloudFacts> {

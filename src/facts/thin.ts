@@ -11,7 +11,6 @@ const LINES: readonly { readonly path: RegExp; readonly keep: RegExp }[] = [
   { path: /\/modules\.(dep|builtin)$/, keep: /nf_conntrack\.ko|^kernel\/drivers\/net\// },
   { path: /^journalctl /, keep: /_conntrack: table full/ },
   { path: /^ethtool -S /, keep: /conntrack_allowance/ },
-  { path: /^\/etc\/sysconfig\//, keep: /^\s*IP6?TABLES_(MODULES_UNLOAD|SYSCTL_LOAD_LIST)=/ },
 ];
 
 /** By path: files that matter only when they have such a text. */
@@ -30,6 +29,7 @@ export function thin(name: string, text: string): string | undefined {
   if (/^\/proc\/\d+\/comm$/.test(name)) return isOwnerProcess(text.trim()) ? text : undefined;
   if (name === '/dev/kmsg') return kmsg(text);
   if (name === SAMPLE.join(' ')) return thinSample(text);
+  if (name.startsWith('/etc/sysconfig/')) return text.replace(SWITCHES, '');
   if (name === '/proc/version') return text.replace(/ \([^()\s]+@[^()\s]+\)/, '');
   if (/\/udev\/rules\.d\//.test(name)) return parseUdev(name, text).length > 0 ? text : undefined;
   if (name === '/proc/mounts') return mounts(text);
@@ -40,6 +40,9 @@ export function thin(name: string, text: string): string | undefined {
   const whole = WHOLE.find(({ path }) => path.test(name));
   return whole === undefined || whole.mention.test(text) ? text : undefined;
 }
+
+/** Every line of iptables-services' configuration but those that decide about the module: the others are emptied. */
+const SWITCHES = /^(?!\s*IP6?TABLES_(?:MODULES_UNLOAD|SYSCTL_LOAD_LIST)=).*$/gm;
 
 function filter(text: string, keep: (line: string) => boolean): string {
   return linesOf(text).filter(keep).join('');
@@ -66,4 +69,18 @@ export function thinNames(dir: string, names: readonly string[]): readonly strin
 /** The mounts of /, /proc and /sys, without the devices' names. */
 function mounts(text: string): string {
   return filter(text, (line) => /^\S+ (\/|\/(proc|sys)(\/\S*)?) /.test(line)).replace(/^\S+/gm, 'none');
+}
+
+/**
+ * The links that facts look for: of all the processes one for each other network namespace. That a process is in ours is
+ * what is taken for granted without a link.
+ */
+export function thinLinks(links: ReadonlyMap<string, string>): readonly (readonly [string, string])[] {
+  const seen = new Set([links.get('/proc/self/ns/net')]);
+  return [...links].filter(([path, target]) => {
+    if (!/^\/proc\/\d+\/ns\/net$/.test(path)) return true;
+    const first = !seen.has(target);
+    seen.add(target);
+    return first;
+  });
 }

@@ -10,6 +10,8 @@ export type Thin = {
   text(name: string, text: string): string | undefined;
   /** of the names in a directory */
   names(dir: string, names: readonly string[]): readonly string[];
+  /** of links, path → target; all of them unless told */
+  links?(links: ReadonlyMap<string, string>): readonly (readonly [string, string])[];
 };
 
 /**
@@ -99,7 +101,7 @@ function written(
   });
   const host = {
     root,
-    links: Object.fromEntries([...noted.links].filter(([path]) => !dropped.has(path))),
+    links: Object.fromEntries((thin.links?.(noted.links) ?? [...noted.links]).filter(([path]) => !dropped.has(path))),
     dirs: Object.fromEntries(dirs),
     stats: Object.fromEntries(
       [...noted.stats].map(([path, { kind, mode, uid, gid, inode }]) => [path, { kind, mode, uid, gid, inode }]),
