@@ -1,5 +1,5 @@
-"""Runs ctfix in slices of a millisecond, and leaves it stopped at a step of its change: the journal's last line and the
-effect itself say where it is. Usage: stop-at.py KIND SEQ PROCESS COMMAND...; KIND is before (announced, not done), after
+"""Stops ctfix at every line of its journal, and in slices of a millisecond where an effect is waited for, and leaves it
+stopped at a step of its change: the journal's last line and the effect itself say where it is. Usage: stop-at.py KIND SEQ PROCESS COMMAND...; KIND is before (announced, not done), after
 (done, not ticked off), ticked (ticked off), begin, or end (complete); PROCESS is the word of ctfix's command line that
 the one to stop has. Prints one line of JSON."""
 import json, os, signal, subprocess, sys, time
@@ -35,9 +35,9 @@ def processes():
             yield int(pid)
 
 
-def stopped(pid):
+def stopped(pid, states='TZX'):
     stat = text(f'/proc/{pid}/stat')
-    return stat is None or stat[stat.rindex(')') + 2] in 'TZX'
+    return stat is None or stat[stat.rindex(')') + 2] in states
 
 
 seen = {'size': 0, 'lines': []}
@@ -110,6 +110,15 @@ while journal is None:
 pids = list(processes())
 pid = pids[0] if pids else None
 answer = {'reached': False, 'why': 'no process'}
+
+
+def wait_for_news():
+    """Until the journal has grown or the process is gone. A line is on the disk (fsync) before the step after it begins,
+    which takes far longer than a look: so this is in time, and costs the machine less than stopping it all the time."""
+    while os.path.getsize(f'{JOURNALS}/{journal}') <= seen['size'] and not stopped(pid, 'ZX'):
+        time.sleep(SLICE)
+
+
 while pid is not None:
     try:
         os.kill(pid, signal.SIGSTOP)
@@ -125,6 +134,12 @@ while pid is not None:
     if rank(at) > rank(wanted):
         answer = {'reached': False, 'why': 'it was past it', 'at': at, 'pid': pid}
         break
+    if stopped(pid, 'ZX'):
+        answer = {'reached': False, 'why': 'it has ended', 'at': at}
+        break
     os.kill(pid, signal.SIGCONT)
-    time.sleep(SLICE if at[0] >= wanted[0] - 1 else 10 * SLICE)
+    if kind == 'after' and at[0] == seq:
+        time.sleep(SLICE)
+    else:
+        wait_for_news()
 print(json.dumps(answer))

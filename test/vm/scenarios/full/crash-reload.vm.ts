@@ -34,11 +34,16 @@ async function expectAsBefore(vm: Vm, before: string, where: string) {
   expect(await says(vm, 'history', 0), where).toMatch(/taken back$/m);
 }
 
-test('reload, under ufw: killed at every step', { timeout: HOUR }, () =>
+/** From the first step to the last one with the old module, and from its unload to the end. */
+const HALVES = ['down', 'up'] as const;
+
+test.each(HALVES)('reload, under ufw: killed at every step on the way %s', { timeout: HOUR }, (half) =>
   withVm({ kernel: '6.1', firewall: 'ufw' }, async (vm) => {
     const [before, rules] = [await picture(vm), await ruleset(vm)];
     const steps = await stepsOf(vm, ARGS);
-    const points = onePerStep(steps);
+    const unload = steps.findIndex((step) => step.startsWith('unload'));
+    const points = onePerStep(steps).filter(({ seq }) => (half === 'down' ? seq < unload : seq >= unload));
+    expect(points.length).toBeGreaterThan(5);
     for (const point of points) {
       const where = named(point, steps);
       await kill9(vm, await reach(vm, point, `apply --yes ${ARGS}`, 'perform'));
@@ -52,6 +57,6 @@ test('reload, under ufw: killed at every step', { timeout: HOUR }, () =>
     lines.push(
       'with nothing run by hand: /etc, sysctl -a, /proc/modules, ruleset as before; ufw active; a new ssh login',
     );
-    await evidence(vm, 'kill -9 at every step, reload', lines, 'ufw');
+    await evidence(vm, `kill -9 at every step, reload, the way ${half}`, lines, 'ufw');
   }),
 );
