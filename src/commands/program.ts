@@ -69,7 +69,8 @@ export function program(deps: Deps, finish: Finish): Command {
     register(root, deps, finish);
   }
   root.hook('preAction', async (_, command) => {
-    if (!KNOWING.includes(command.name()) && command.opts().root === undefined) await notice(deps);
+    if (!KNOWING.includes(command.name()) && command.opts().root === undefined && command.opts().from === undefined)
+      await notice(deps);
   });
   return root;
 }

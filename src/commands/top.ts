@@ -54,11 +54,11 @@ export function registerTop(program: Command, deps: Deps, finish: Finish): void 
     );
   outputFlag(command, ['text', 'json']);
   examples(command, [
-    ['sudo ctfix top', 'who fills the table, by source, destination, port and state'],
+    ['sudo ctfix top', 'by source, destination, port, state and more'],
     ['sudo ctfix top --by source -n 50', 'the 50 busiest sources'],
     ['sudo ctfix top --what-if tcp_established=86400', 'would a shorter timeout help?'],
-    ['ctfix top --from flows.txt', 'a listing that was saved elsewhere with conntrack -L'],
-    ['zcat flows.gz | ctfix top --from - -o json', 'the same out of a pipe, for a script'],
+    ['ctfix top --from flows.txt', 'saved elsewhere with conntrack -L'],
+    ['ctfix top --from - -o json < flows.txt', 'for a script'],
   ]);
   runs<Flags>(command, finish, (flags) => runTop(flags, deps));
 }
