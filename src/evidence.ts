@@ -4,7 +4,7 @@
  */
 import { type ChangeRecord, type Facts, isKnown, known, type LogLine, type Plan } from './model.ts';
 import { nextBoot } from './nextboot.ts';
-import { grouped } from './render/numbers.ts';
+import { duration, grouped } from './render/numbers.ts';
 
 /** The share of max from which the kernel's own worker, too, calls the table nearly full (gc_worker since 4.14). */
 const FULL = 0.95;
@@ -93,7 +93,7 @@ function sentence(counted: readonly LogLine[], before: number): string[] {
   if (last === undefined) return [];
   const atLeast = before > 0 ? 'at least ' : '';
   const many = counted.length === 1 ? 'once' : `${atLeast}${grouped(counted.length)} times`;
-  return [`the kernel logged ${many} that the table is full, last ${Math.floor(last.at)} s after the boot`];
+  return [`the kernel logged ${many} that the table is full, last ${duration(last.at)} after the boot`];
 }
 
 function notesOf(

@@ -13,7 +13,17 @@ import { BUCKETS_KEY, MAX_KEY } from './own.ts';
 export function remedyFor({ code, line, setting, wanted, key }: Clash, real: string, possible: boolean): string {
   if (code === 'tuned-profile' && !possible) return ownProfile(real, key ?? MAX_KEY, wanted);
   const also = possible ? '; --take-over does that, and rollback takes it back' : '';
-  return `set ${setting} on line ${line} of ${real}, or remove that line${also}`;
+  return `set ${setting} on line ${line} of ${real}, or remove that line${also}${inNodePool(real, key, wanted)}`;
+}
+
+/**
+ * What AKS writes on a node comes from the node pool, and comes again with every new node. Source: AKS, custom node
+ * configuration, sysctls of linuxOSConfig; the file is written by cse_config.sh in Azure/AgentBaker.
+ */
+function inNodePool(file: string, key: string | undefined, wanted: string): string {
+  const name = { [MAX_KEY]: 'netNetfilterNfConntrackMax', [BUCKETS_KEY]: 'netNetfilterNfConntrackBuckets' }[key ?? ''];
+  if (!file.endsWith('/999-sysctl-aks.conf') || name === undefined) return '';
+  return `; every new node of the pool has the old value again until its --linux-os-config says "${name}": ${wanted}`;
 }
 
 /** ufw's own file has keys with slashes, without spaces (ufw-framework(8)). */
@@ -40,4 +50,4 @@ function ownProfile(file: string, key: string, wanted: string): string {
  */
 export const KUBE_PROXY_REMEDY =
   'let kube-proxy leave max alone: conntrack.maxPerCore: 0 in its configuration (--conntrack-max-per-core=0; ' +
-  'k3s: --kube-proxy-arg=conntrack-max-per-core=0), and restart it';
+  'k3s: kube-proxy-arg: ["conntrack-max-per-core=0"] in /etc/rancher/k3s/config.yaml), and restart it';

@@ -10,8 +10,10 @@ import {
   type Sizing,
   type StrategyChoice,
 } from './model.ts';
-import { type Held, nextBoot } from './nextboot.ts';
+import { type Held, isActive, nextBoot } from './nextboot.ts';
 import { BUCKETS_KEY, keyOf, MAX_KEY, OWN, placeOf } from './own.ts';
+import { KUBE_PROXY_REMEDY } from './owners.ts';
+import { isLess } from './present.ts';
 import { grouped } from './render/numbers.ts';
 
 /** Every value that needs nothing, with the reason. */
@@ -57,6 +59,7 @@ export function notesOf(facts: Facts, sizing: Sizing, strategy: StrategyChoice, 
           'nf_nat is loaded: its own table (by source) keeps its size until nf_nat is loaded again; a live resize never reaches it',
         ]
       : []),
+    ...kubeProxyNotes(facts, sizing),
     ...(waits && !quiet
       ? ['before kernel 4.7 a resize is not safe under traffic: the buckets come with the next load of the module']
       : []),
@@ -70,6 +73,17 @@ export function notesOf(facts: Facts, sizing: Sizing, strategy: StrategyChoice, 
       : []),
     ...loadNotes(facts, sizing),
     ...problems.map((problem) => `${placeOf(problem)}: ${problem.what}`),
+  ];
+}
+
+/** Whatever kube-proxy found before, it may set its own figure: which releases do has changed several times. */
+function kubeProxyNotes(facts: Facts, { verdict, targets }: Sizing): string[] {
+  const now = known(facts.table.max);
+  const rises = verdict !== 'nothing' && now !== undefined && isLess(now, targets.max);
+  if (!rises || !isActive(facts, 'kube-proxy')) return [];
+  return [
+    'kube-proxy is active: k3s, and some releases of kube-proxy elsewhere, set max back to a figure of their own (32,768 for ' +
+      `each core, at least 131,072) whenever they start; to keep ${grouped(targets.max)}, ${KUBE_PROXY_REMEDY}`,
   ];
 }
 

@@ -15,7 +15,7 @@ type Values = Readonly<Record<string, string>>;
 
 /** Verdict, reasons, refusals and notes for a table and timeouts. */
 export function judge(it: Case, table: Numbers, values: Values): Judged {
-  const needed = [...grown(it, table), ...tooShort(it, table), ...lost(it, table)];
+  const needed = [...grown(it, table), ...lowered(it, table), ...tooShort(it, table), ...lost(it, table)];
   const asked = requestedTable(it, table);
   const timeouts = requestedTimeouts(it, values);
   const extra = it.options.precaution === true && table.grows;
@@ -51,16 +51,22 @@ function tooShort(it: Case, { short, load, buckets }: Numbers): string[] {
   ];
 }
 
-/** Values that the last boot lost, or the next one would. */
+/** Less than the files ask for: the boot lost it, or somebody has lowered it since. */
+function lowered({ present }: Case, { max }: Numbers): string[] {
+  const { asked } = present.next;
+  const live = present.live.max;
+  if (present.max === undefined || isLess(max, present.max) || asked.max === undefined || live === undefined) return [];
+  if (!isLess(live, asked.max.value)) return [];
+  return [`${asked.max.why}: max ${limit(asked.max.value)}, but the kernel has ${limit(live)}`];
+}
+
+/** Values that nothing applies, or that the next boot would lose. */
 function lost(it: Case, { max }: Numbers): string[] {
   const { live, next } = it.present;
   const present = it.present.max;
   if (present === undefined || isLess(max, present)) return [];
   const { asked, boot } = next;
   return [
-    ...(asked.max !== undefined && live.max !== undefined && isLess(live.max, asked.max.value)
-      ? [`${asked.max.why}: max ${limit(asked.max.value)}, but the kernel has ${limit(live.max)}`]
-      : []),
     ...(asked.max !== undefined && boot.max === undefined
       ? [`${asked.max.why}: max ${limit(asked.max.value)}, but nothing applies it when the module is loaded`]
       : []),

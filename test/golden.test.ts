@@ -19,6 +19,7 @@ import { planText } from '../src/render/plan-text.ts';
 import { verifyText } from '../src/render/verify.ts';
 import { survey } from '../src/survey.ts';
 import { PLAIN } from './render/support.ts';
+import { BRIEF } from './support/recorded.ts';
 
 const root = new URL('..', import.meta.url).pathname;
 const hosts = readdirSync(join(root, 'test/hosts'));
@@ -58,15 +59,16 @@ describe.each(hosts)('%s', (host) => {
   ] as const)('%s', async (name, options) => {
     const report = await planOf(host, options);
     const code = planExit(report.plan, false);
-    await same(host, name, code, 'text', planText(report, PLAIN));
+    const brief = BRIEF.includes(host);
+    if (!brief || name === 'plan') await same(host, name, code, 'text', planText(report, PLAIN));
     const saved = freeze(report.plan, report.facts, report.now, sha256);
-    await same(host, name, code, 'json', json(saved));
+    if (!brief) await same(host, name, code, 'json', json(saved));
     valid(saved);
     expect(valid.errors).toBeNull();
     expect(report.plan.sizing.verdict === 'nothing').toBe(isEmpty(report.plan));
   });
 
-  test('plan for a ticket', async () => {
+  test.skipIf(BRIEF.includes(host))('plan for a ticket', async () => {
     const report = await planOf(host, {});
     await same(host, 'plan', planExit(report.plan, false), 'markdown', planMarkdown(report));
   });
