@@ -23,7 +23,7 @@ export function registerDoctor(program: Command, deps: Deps, finish: Finish): vo
   outputFlag(rootFlag(command), ['text', 'json']);
   examples(command, [
     ['sudo ctfix doctor', 'the verdict, with what only root can see'],
-    ['ctfix doctor', 'the same for an ordinary user; it says what was not looked at'],
+    ['ctfix doctor', 'as an ordinary user; says what it could not see'],
     ["ctfix doctor -o json | jq -r '.findings[].code'", 'for a script: 0 well, 2 findings'],
   ]);
   runs<Flags>(command, finish, (flags) => runDoctor(flags, deps));

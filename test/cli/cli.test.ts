@@ -141,6 +141,20 @@ describe('facts', () => {
   });
 });
 
+describe('doctor', () => {
+  test('a verdict first, and 0 or 2 to go with it; the same host as JSON', () => {
+    const { status, stdout, stderr } = ctfix('doctor');
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(status === EXIT.ok ? /^all well: / : /^found: /);
+    expect([EXIT.ok, EXIT.pending]).toContain(status);
+    const { schema, verdict } = JSON.parse(ctfix('doctor', '-o', 'json').stdout);
+    expect({ schema, verdict }).toEqual({
+      schema: 'ctfix.doctor/v1',
+      verdict: status === EXIT.ok ? 'well' : 'found',
+    });
+  });
+});
+
 describe('the other end of the pipe', () => {
   test.each(['plan -o json', 'facts', '--help'])('%s: a reader that goes away is no error', (words) => {
     const { stderr } = shell(`$ctfix ${words} | head -c 1 >/dev/null; $ctfix ${words} | true`);

@@ -128,6 +128,8 @@ describe('what a terminal would obey is written out', () => {
     [['plan', '-v', '--root', below]],
     [['facts', '-v', '--root', below]],
     [['verify', '-v', '--root', below]],
+    [['doctor', '-v', '--root', below]],
+    [['doctor', '--root', below, '-o', 'json']],
     [['plan', '--save', join(below, `p${bad}.json`), '--root', below]],
     [['plan', '--show', join(below, 'plan.json')]],
     [['plan', '--show', join(below, 'kind.json')]],

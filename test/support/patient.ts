@@ -5,7 +5,7 @@ import type { DiagnosisFacts, Facts } from '../../src/model.ts';
 import { factsOf, type Said } from './facts.ts';
 
 /** Looked at as root, and nothing found. */
-export const quiet: DiagnosisFacts = {
+const quiet: DiagnosisFacts = {
   strayKeys: [],
   unloads: [],
   sample: { unknown: 'not looked at in this test' },

@@ -1,0 +1,169 @@
+/** What holds for every host: a verdict without a crash, never against the plan, and none after the repair. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { diagnose } from '../../src/doctor/diagnose.ts';
+import { bucketsKeyIsWritable } from '../../src/kernel.ts';
+import { type DiagnosisFacts, type Facts, known } from '../../src/model.ts';
+import { doctorText } from '../../src/render/doctor.ts';
+import { size } from '../../src/sizing.ts';
+import { planFor } from '../../src/survey.ts';
+import { hostile, leftControls, PLAIN } from '../render/support.ts';
+import { simulate, templates } from '../support/facts.ts';
+import { anyHost, fewOptions } from '../support/hosts-any.ts';
+
+const deps = { templates, version: '0.0.0' };
+const unknown = fc.constantFrom({ unknown: 'no permission' }, { unknown: 'it does not exist' });
+const maybe = <T>(value: fc.Arbitrary<T>) =>
+  fc.oneof({ weight: 3, arbitrary: value }, { weight: 1, arbitrary: unknown });
+const count = fc.oneof(fc.nat(5), fc.nat(2 ** 31));
+const counters = fc.dictionary(
+  fc.constantFrom('entries', 'drop', 'early_drop', 'insert_failed', 'chainlength', 'chaintoolong'),
+  count,
+);
+
+/** Anything that a look might bring. */
+const looked: fc.Arbitrary<DiagnosisFacts> = fc.record({
+  strayKeys: fc.array(fc.record({ file: hostile, line: fc.nat(99), key: hostile, value: hostile, meant: hostile }), {
+    maxLength: 2,
+  }),
+  unloads: fc.array(fc.record({ file: hostile, line: fc.nat(99), reapplies: fc.array(hostile) }), { maxLength: 2 }),
+  sample: maybe(
+    fc.record({
+      flows: fc.nat(900),
+      whole: fc.boolean(),
+      kinds: fc.dictionary(fc.constantFrom('tcp TIME_WAIT', 'udp', 'tcp ESTABLISHED'), fc.nat(900)),
+      unreplied: fc.nat(900),
+      dns: fc.nat(900),
+      silent: fc.nat(900),
+    }),
+  ),
+  namespaces: maybe(
+    fc.array(
+      fc.record({
+        inode: fc.nat(),
+        name: hostile,
+        processes: fc.array(hostile, { maxLength: 2 }),
+        counters: maybe(counters),
+        countersLater: maybe(counters),
+      }),
+      { maxLength: 3 },
+    ),
+  ),
+  cloud: fc.record({
+    vendor: fc.constantFrom('aws' as const, 'azure' as const, 'gcp' as const),
+    interfaces: fc.array(
+      fc.record({
+        name: hostile,
+        driver: hostile,
+        exceeded: maybe(count),
+        exceededLater: maybe(count),
+        available: count,
+      }),
+      { maxLength: 2 },
+    ),
+  }),
+  datapaths: fc.array(fc.record({ name: fc.constantFrom('cilium' as const, 'calico-ebpf' as const), trace: hostile }), {
+    maxLength: 2,
+  }),
+  initramfs: fc.record({
+    file: hostile,
+    line: fc.nat(99),
+    image: hostile,
+    newer: maybe(fc.array(hostile, { maxLength: 2 })),
+  }),
+});
+
+/** A host of which some is unknown. */
+const anyPatient: fc.Arbitrary<Facts> = fc
+  .tuple(anyHost, looked, maybe(counters), maybe(counters), fc.subarray(['max', 'buckets', 'count'] as const), unknown)
+  .chain(([facts, diagnosis, first, later, hidden, why]) =>
+    fc
+      .record({
+        log: fc.constantFrom<Facts['log']>(facts.log, why),
+        namespace: fc.constantFrom('initial' as const, 'initial' as const, 'child' as const, why),
+        root: fc.boolean(),
+        state: fc.constantFrom(facts.module.state, facts.module.state, 'unloading' as const),
+        uptime: fc.constantFrom<Facts['machine']['uptime']>(facts.machine.uptime, why, 0),
+      })
+      .map(({ log, namespace, root, state, uptime }) => ({
+        ...facts,
+        log,
+        root,
+        diagnosis,
+        machine: { ...facts.machine, uptime },
+        module: { ...facts.module, state },
+        table: {
+          ...facts.table,
+          ...Object.fromEntries(hidden.map((name) => [name, why])),
+          counters: first,
+          countersLater: later,
+          namespace,
+        },
+      })),
+  );
+
+test('no host brings it down, and what it says is words and numbers', () => {
+  fc.assert(
+    fc.property(anyPatient, (facts) => {
+      const diagnosis = diagnose(facts);
+      const text = doctorText({ facts, diagnosis }, PLAIN);
+      expect(leftControls(text)).toEqual([]);
+      expect(text).not.toMatch(/\bundefined\b|\bNaN\b|\[object|\bInfinity\b/);
+      expect(JSON.parse(JSON.stringify(diagnosis))).toStrictEqual(diagnosis);
+      for (const { what, proof, remedies } of diagnosis.findings) {
+        expect([what.length > 0, proof.length > 0, remedies.length > 0]).toEqual([true, true, true]);
+      }
+      expect(diagnosis.verdict === 'well').toBe(diagnosis.findings.every(({ severity }) => severity === 'note'));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('what a plan calls needed is found, and by a rule of its own', () => {
+  let needed = 0;
+  fc.assert(
+    fc.property(anyHost, (facts) => {
+      if (size(facts, {}).verdict !== 'needed') return;
+      needed += 1;
+      const { verdict, findings } = diagnose(facts);
+      expect(verdict).toBe('found');
+      // Without a module a file that asks for less than the default is a matter of the plan alone.
+      if (facts.module.state !== 'absent') expect(findings.map(({ code }) => code)).not.toContain('change-needed');
+    }),
+    { numRuns: 500 },
+  );
+  expect(needed).toBeGreaterThan(100);
+});
+
+/** What a change of max and buckets is for; lines of others that do nothing stay as they are. */
+const ENDS = [
+  'table-full',
+  'table-filling',
+  'hash-too-short',
+  'drop-in-lost',
+  'lowered-since',
+  'next-boot-loses',
+  'change-needed',
+];
+
+/** Not even all of the memory is enough for the flows of such a host. */
+const stays = ({ table }: Facts, max: number) => max !== 0 && 1.5 * (known(table.count) ?? 0) > max;
+
+test('after apply nothing is left that it was to end', () => {
+  let applied = 0;
+  fc.assert(
+    fc.property(anyHost, fewOptions, (facts, { max: _, ratio: __, strategy: ___, ...options }) => {
+      const { plan } = planFor(facts, { ...options, takeOver: true, memoryLimit: { share: 1 } }, deps);
+      if (plan.refusals.length > 0 || plan.actions.length === 0 || stays(facts, plan.sizing.targets.max)) return;
+      applied += 1;
+      const after = simulate(facts, plan);
+      const calm = { ...after, table: { ...after.table, counters: after.table.countersLater } };
+      if (after.module.state === 'builtin' && !bucketsKeyIsWritable(after.machine.kernel)) return;
+      const { findings } = diagnose(calm);
+      const wrong = findings.filter(({ severity, code }) => severity !== 'note' && ENDS.includes(code));
+      expect(wrong.map(({ code, proof }) => ({ code, proof }))).toEqual([]);
+    }),
+    { numRuns: 500 },
+  );
+  expect(applied).toBeGreaterThan(50);
+});
