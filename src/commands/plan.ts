@@ -43,7 +43,10 @@ async function runPlan(flags: Flags, deps: Deps): Promise<number> {
   if (flags.show !== undefined) {
     return (await import('./plan-show.ts')).showPlan(flags.show, { ...flags, options }, deps);
   }
-  const { facts, plan } = await survey(await deps.look(flags), options, deps);
+  const host = await deps.look(flags);
+  const { facts, plan: made } = await survey(host, options, deps);
+  const plan =
+    options.timeouts === undefined ? made : await (await import('./plan-estimate.ts')).withEstimate(host, facts, made);
   const report = { plan, facts, now: deps.now() };
   const keeps = flags.output === 'json' || flags.save !== undefined;
   if (keeps) (await import('./plan-save.ts')).keepPlan(report, flags, deps);

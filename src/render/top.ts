@@ -81,9 +81,9 @@ function badLines({ bad }: TopReport): string[] {
 }
 
 /** A timeout counts from a flow's next packet on: nf_ct_refresh sets it, and nothing else does. */
-const NOT_AT_ONCE =
+export const notAtOnce =
   "a shorter timeout counts from a flow's next packet on; flows that are idle keep the time they have left";
 
 function notesOf({ notes, whatIf }: TopReport): readonly string[] {
-  return whatIf.some(({ seconds, now }) => seconds < now) ? [...notes, NOT_AT_ONCE] : notes;
+  return whatIf.some(({ seconds, now }) => seconds < now) ? [...notes, notAtOnce] : notes;
 }
