@@ -4,9 +4,10 @@ import { posix } from 'node:path';
 import { argvOf, PROGRAM_DIRS } from '../command.ts';
 import { HostError } from '../errors.ts';
 import { mountOf, parseMounts } from '../facts/mounts.ts';
-import type { ReadHost } from '../host/host.ts';
+import type { FileStat, ReadHost } from '../host/host.ts';
 import type { Action, HostCommand, Plan } from '../model.ts';
 import type { OutcomeLine } from './outcome.ts';
+import { follow } from './way.ts';
 
 /** Far more than a journal and a few drop-ins need, the copies of an atomic replacement included. */
 const SPACE_KIB = 1024;
@@ -44,25 +45,35 @@ async function readIfThere(host: ReadHost, path: string): Promise<string | undef
   }
 }
 
+/** What the write itself would refuse (src/host/replace.ts), told before anything is touched. */
 async function oddFiles(host: ReadHost, files: readonly string[]): Promise<OutcomeLine[]> {
   const lines: OutcomeLine[] = [];
   for (const path of files) {
-    const stat = await host.stat(path);
-    if (stat?.kind === 'file' && stat.links > 1) {
-      lines.push(
-        refused(
-          path,
-          `${path} has ${stat.links} names (hard links), which a replacement would part; make it a file of its own`,
-        ),
-      );
-    } else if (stat?.kind === 'file' && stat.uid !== 0 && host.kind === 'live') {
-      const text = `${path} belongs to the user with id ${stat.uid}, who can change it at any time; chown root it`;
-      lines.push(refused(path, text));
-    } else if (stat !== undefined && stat.kind !== 'file' && stat.kind !== 'link') {
-      lines.push(refused(path, `${path} is not a regular file; move it away`));
-    }
+    const way = await follow(host, path, host.kind === 'live' ? judgeWay : () => undefined);
+    const why = 'why' in way ? way.why : oddFile(way.real, await host.stat(way.real), host);
+    if (why !== undefined) lines.push(refused(path, why));
   }
   return lines;
+}
+
+function oddFile(path: string, stat: FileStat | undefined, { kind }: ReadHost): string | undefined {
+  if (stat === undefined) return undefined;
+  if (stat.kind !== 'file') return `${path} is not a regular file; move it away`;
+  if (stat.links > 1)
+    return `${path} has ${stat.links} names (hard links), which a replacement would part; make it a file of its own`;
+  if (stat.uid === 0 || kind !== 'live') return undefined;
+  return `${path} belongs to the user with id ${stat.uid}, who can change it at any time; chown root it`;
+}
+
+/** Whoever can change a directory or a link on the way can have root write somewhere else. */
+function judgeWay(path: string, { kind, uid, gid, mode }: FileStat): string | undefined {
+  if (kind !== 'dir' && kind !== 'link') return undefined;
+  const what = `${path} is not safe to write through as root: the ${kind === 'dir' ? 'directory' : 'link'}`;
+  if (uid !== 0) return `${what} belongs to the user with id ${uid}; chown -h root it`;
+  if (kind === 'link' || (mode & 0o1000) !== 0) return undefined;
+  if ((mode & 0o002) !== 0) return `${what} can be written by everybody; chmod o-w it`;
+  if ((mode & 0o020) !== 0 && gid !== 0) return `${what} can be written by the group with id ${gid}; chmod g-w it`;
+  return undefined;
 }
 
 /** statfs(2) through stat(1): free blocks, block size, inodes in all (0 where the file system has no such limit), free. */

@@ -5,9 +5,8 @@
 import { posix } from 'node:path';
 import { mountOf, parseMounts } from '../facts/mounts.ts';
 import type { FileStat, ReadHost } from '../host/host.ts';
+import { follow } from './way.ts';
 
-/** As many links as the kernel follows (path_resolution(7): 40). */
-const MAX_LINKS = 40;
 /** Gone after a reboot, or not there yet when the firewall starts. Source: proc(5), file system types of /proc/mounts. */
 const NOT_AT_BOOT = /^(tmpfs|ramfs|nfs4?|cifs|smb3|9p|ceph|glusterfs|afs|fuse(\..*)?|autofs|overlay)$/;
 /** systemd-run --pipe came with 235, --collect with 236 (NEWS of systemd). */
@@ -46,43 +45,13 @@ const PLAIN = /^\/[\w@+=:,./-]+$/;
 
 async function whyNotPath(host: ReadHost, path: string): Promise<string | undefined> {
   if (!PLAIN.test(path)) return `${path} has characters in its name that a unit of systemd would take for its own`;
-  const found = await follow(host, path);
+  const found = await follow(host, path, judge, (missing) => `${missing} is not there`);
   if ('why' in found) return found.why;
   const mounts = parseMounts((await host.readFile('/proc/mounts')) ?? '');
   const mount = mountOf(mounts, found.real);
   if (mount === undefined || mount.at === '/' || !NOT_AT_BOOT.test(mount.type)) return undefined;
   return `${found.real} lies on ${mount.at} (${mount.type}), which is not there when the system starts`;
 }
-
-/** The real path, every directory and link on the way to it judged. */
-async function follow(host: ReadHost, path: string): Promise<{ real: string } | { why: string }> {
-  const todo = parts(path);
-  let done: string[] = [];
-  let links = 0;
-  const root = await host.stat('/');
-  if (root !== undefined && judge('/', root) !== undefined) return { why: judge('/', root) ?? '' };
-  for (let part = todo.shift(); part !== undefined; part = todo.shift()) {
-    if (part === '..') {
-      done.pop();
-      continue;
-    }
-    const here = `/${[...done, part].join('/')}`;
-    const stat = await host.stat(here);
-    const why = stat === undefined ? `${here} is not there` : judge(here, stat);
-    if (why !== undefined) return { why };
-    const target = stat?.kind === 'link' ? await host.readLink(here) : undefined;
-    if (target === undefined) done.push(part);
-    else {
-      links += 1;
-      if (links > MAX_LINKS) return { why: `${path} leads through too many links` };
-      if (target.startsWith('/')) done = [];
-      todo.unshift(...parts(target));
-    }
-  }
-  return { real: `/${done.join('/')}` };
-}
-
-const parts = (path: string): string[] => path.split('/').filter((part) => part !== '' && part !== '.');
 
 /**
  * Any write permission of a group counts, root's own too: with an access control list these bits are its mask, and say

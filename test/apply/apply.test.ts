@@ -233,25 +233,30 @@ describe('preflight refuses, and nothing is touched', () => {
     expect(memory.files.has(OWN.modprobe)).toBe(false);
   });
 
-  test('a drop-in that belongs to an ordinary user', async () => {
+  test.each([
+    [OWN.modprobe, { uid: 1000 }, `${OWN.modprobe} belongs to the user with id 1000`],
+    [OWN.modprobe, { links: 2 }, `${OWN.modprobe} has 2 names (hard links)`],
+    [OWN.modprobe, { kind: 'other' as const }, `${OWN.modprobe} is not a regular file`],
+    [
+      '/etc/modprobe.d',
+      { uid: 1000 },
+      '/etc/modprobe.d is not safe to write through as root: the directory belongs to',
+    ],
+    ['/etc/modprobe.d', { mode: 0o757 }, 'can be written by everybody'],
+    ['/etc/modprobe.d', { mode: 0o775, gid: 50 }, 'can be written by the group with id 50'],
+    ['/etc', { uid: 1000 }, '/etc is not safe'],
+    [OWN.modprobe, { kind: 'link' as const, uid: 1000 }, 'the link belongs to the user with id 1000'],
+  ])('%s: %j', async (odd, made, text) => {
     const { memory, plan, deps, facts } = await setUp({ [OWN.modprobe]: '# x\n' });
+    const before = memory.snapshot();
     const stat: typeof memory.host.stat = async (path) => {
       const found = await memory.host.stat(path);
-      return found && path === OWN.modprobe ? { ...found, uid: 1000 } : found;
+      return found && path === odd ? { ...found, ...made } : found;
     };
     const outcome = await apply(plan, facts, { ...deps, host: { ...memory.host, stat } });
-    expect(outcome.exit).toBe('refused');
-    expect(outcome.lines[0]?.text).toContain(`${OWN.modprobe} belongs to the user with id 1000`);
-  });
-
-  test('a drop-in with a second name', async () => {
-    const { memory, plan, deps, facts } = await setUp({ [OWN.modprobe]: '# x\n' });
-    const stat: typeof memory.host.stat = async (path) => {
-      const found = await memory.host.stat(path);
-      return found && path === OWN.modprobe ? { ...found, links: 2 } : found;
-    };
-    const outcome = await apply(plan, facts, { ...deps, host: { ...memory.host, stat } });
-    expect(outcome).toMatchObject({ exit: 'refused', lines: [{ item: OWN.modprobe }] });
+    expect(outcome).toMatchObject({ exit: 'refused' });
+    expect(outcome.lines[0]?.text).toContain(text);
+    expect(memory.snapshot()).toEqual(before);
   });
 });
 
