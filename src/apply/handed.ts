@@ -30,7 +30,7 @@ export function handOver(stateDir: string, id: string, handed: Handed): void {
 
 /** What a process left that was killed before its service began; one of this hour may still be on its way. */
 function sweep(stateDir: string): void {
-  for (const name of readdirSync(stateDir).filter((each) => /^handed-.*\.json$/.test(each))) {
+  for (const name of readdirSync(stateDir).filter((each) => each.startsWith('handed-'))) {
     const path = posix.join(stateDir, name);
     const stat = lstatSync(path, { throwIfNoEntry: false });
     if (stat !== undefined && Date.now() - stat.mtimeMs > 3_600_000) unlinkSync(path);

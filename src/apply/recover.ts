@@ -5,9 +5,9 @@
 import { CtfixError, HostError } from '../errors.ts';
 import type { ChangeRecord } from '../model.ts';
 import { lockOwner } from './lock.ts';
-import { MOTD, takeInNet } from './net.ts';
+import { MOTD } from './net.ts';
 import type { ApplyDeps, Outcome } from './outcome.ts';
-import { takeBackUnattended } from './rollback.ts';
+import { takeBackUnattended, tidyUp } from './rollback.ts';
 import { sentenceOf } from './sentence.ts';
 import { isOpen, recordsIn } from './state.ts';
 import { hasStateDir } from './statedir.ts';
@@ -29,14 +29,21 @@ export async function recoverAtBoot(deps: ApplyDeps): Promise<readonly Recovered
   const left = recordsIn(deps.stateDir).filter((change) => isOpen(change) && change.bootId !== now);
   const all: Recovered[] = [];
   for (const change of left.toReversed()) all.push(await takeBack(change, 'the machine was booted', deps));
-  await takeInNet(deps);
+  await tidyUp(deps);
   return all;
 }
 
-/** After the process that made a change has ended: nothing, unless it was killed in the middle. */
+/**
+ * After the process that made a change has ended: nothing, unless it was killed in the middle; where it was killed between
+ * the last line of the change and its end, what it had left to do.
+ */
 export async function recoverKilled(id: string, deps: ApplyDeps): Promise<readonly Recovered[]> {
   const change = find(id, deps);
-  if (change?.outcome !== 'unfinished') return [];
+  if (change === undefined) return [];
+  if (change.outcome !== 'unfinished') {
+    await tidyUp(deps, isOpen(change) ? undefined : id);
+    return [];
+  }
   return [await takeBack(change, 'the process that made it was killed', deps)];
 }
 
@@ -44,7 +51,11 @@ export async function recoverKilled(id: string, deps: ApplyDeps): Promise<readon
 export async function revertUnconfirmed(id: string, deps: ApplyDeps): Promise<readonly Recovered[]> {
   for (;;) {
     const change = find(id, deps);
-    if (change === undefined || !isOpen(change)) return [];
+    if (change === undefined) return [];
+    if (!isOpen(change)) {
+      await tidyUp(deps);
+      return [];
+    }
     const { pendingConfirm } = change;
     const left = pendingConfirm === undefined ? 0 : await secondsLeft(deps.host, pendingConfirm);
     const busy = (await lockOwner(deps.stateDir, deps.host)) !== undefined;

@@ -9,7 +9,7 @@ import { isRebooted } from './execute.ts';
 import { dropNetlink, forgetFlows, restoreFlows } from './reload-flows.ts';
 import { endGuard, keepGuard } from './reload-guard.ts';
 import { isUnloading, loadModule, moduleInode, STUCK } from './reload-modules.ts';
-import { ALONG_LIMIT_MS, proveRules, rulesNow } from './reload-rules.ts';
+import { ALONG_LIMIT_MS, proveRules, restoreOrder, rulesNow } from './reload-rules.ts';
 import type { ReloadRun } from './reload-run.ts';
 import { settledState, startUnit } from './reload-units.ts';
 import { formerValues, writeBack } from './reload-values.ts';
@@ -161,6 +161,8 @@ async function bringRules(run: ReloadRun, stops: readonly Stop[], saw: string[])
   const owners = stops.filter(({ along }) => along !== true).reverse();
   const along = stops.filter((stop) => stop.along === true);
   if ((await allActive(run, stops)) && (await isSame(run, full))) {
+    // An earlier recovery that was killed may have given back tables, and not yet their order.
+    await restoreOrder(run, full);
     saw.push('the firewall is active and the ruleset is the recorded one');
     return undefined;
   }

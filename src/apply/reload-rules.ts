@@ -207,7 +207,8 @@ async function giveBack(run: ReloadRun, wanted: RulesText, missing: readonly str
   return { given, refused };
 }
 
-async function restoreOrder(run: ReloadRun, wanted: RulesText): Promise<void> {
+/** Makes the tables again that are not in the recorded order, where they can be. @throws StepFailed */
+export async function restoreOrder(run: ReloadRun, wanted: RulesText): Promise<void> {
   const input = reorder(wanted, await rulesNow(run, { state: true }));
   if (input !== undefined) await change(run, { rules: 'nft', how: 'transaction' }, input);
 }

@@ -1,11 +1,11 @@
 /** Takes a change back: the last one or a named one, finished or cut short by a crash; doing it twice does nothing. */
 import { CtfixError } from '../errors.ts';
-import type { ChangeRecord } from '../model.ts';
+import type { ChangeRecord, JournalLine } from '../model.ts';
 import { endLine, finish } from './apply.ts';
 import { beginOf } from './execute.ts';
 import { noSuchChange } from './history.ts';
-import { type Journal, reopenJournal } from './journal.ts';
-import { takeLock } from './lock.ts';
+import { type Journal, readJournal, reopenJournal } from './journal.ts';
+import { lockOwner, takeLock } from './lock.ts';
 import { stopTimer, tidy, withoutBoot } from './net.ts';
 import type { ApplyDeps, Outcome, OutcomeLine } from './outcome.ts';
 import { append, conflictsOf, revert } from './revert.ts';
@@ -47,7 +47,26 @@ export async function takeBackUnattended(id: string, why: string, deps: ApplyDep
   });
 }
 
-async function locked(deps: ApplyDeps, work: () => Promise<Outcome>): Promise<Outcome> {
+/**
+ * What a crash between the last line of a change and its end has left to do: state.json, the unit at boot, the timer.
+ * Whoever is at work does it himself.
+ * @param closed a change that is complete or back
+ */
+export async function tidyUp(deps: ApplyDeps, closed?: string): Promise<void> {
+  if ((await lockOwner(deps.stateDir, deps.host)) !== undefined) return;
+  await locked(deps, async () => {
+    const lines = closed === undefined ? [] : (readJournal(deps.stateDir, closed) ?? []);
+    if (closed !== undefined && hadTimer(lines)) await stopTimer(deps.host, closed);
+    await tidy(deps);
+  });
+}
+
+/** Was there a timer for it? */
+function hadTimer(lines: readonly JournalLine[]): boolean {
+  return beginOf(lines).confirmWithin !== undefined;
+}
+
+async function locked<T>(deps: ApplyDeps, work: () => Promise<T>): Promise<T> {
   openStateDir(deps.stateDir);
   const lock = await takeLock(deps.stateDir, deps.host, deps.now());
   try {
@@ -69,6 +88,7 @@ async function takeBack(id: string | undefined, deps: ApplyDeps): Promise<Outcom
   const journal = reopenJournal(deps.stateDir, change.id);
   try {
     if (isBack(change, journal)) {
+      if (hadTimer(journal.lines)) await stopTimer(deps.host, change.id);
       await tidy(deps);
       return nothing(backAlready(change, all));
     }
@@ -104,7 +124,7 @@ async function undo(journal: Journal, deps: ApplyDeps, why?: string): Promise<Ou
   const outcome = whole ? 'undone' : 'stuck';
   const told = { ...(why !== undefined && { why }), ...(kept.length > 0 && { kept }) };
   const recorded = append(journal, more, await endLine(deps, { outcome, ...told }));
-  if (whole && beginOf(journal.lines).confirmWithin !== undefined) await stopTimer(deps.host, id);
+  if (whole && hadTimer(journal.lines)) await stopTimer(deps.host, id);
   if (!recorded) more.push({ kind: 'todo', text: `free space for the record, then run ctfix rollback ${id} again` });
   const exit = whole ? 'ok' : 'stuck';
   return { exit, id, lines: [...lines, ...more, ...(await finish(deps, journal, outcome))] };

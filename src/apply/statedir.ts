@@ -10,6 +10,7 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readSync,
   renameSync,
   type Stats,
@@ -115,10 +116,15 @@ export function readRecord(path: string): string | undefined {
 }
 
 /**
- * Replaces a record atomically and durably.
+ * Replaces a record atomically and durably, and clears away what a process left that died while it did so. One record is
+ * written by one process at a time: the owner of the lock, or the one that gave it its name.
  * @throws the error of node:fs; nothing is half-written
  */
 export function writeRecord(path: string, text: string, mode: number): void {
+  for (const name of readdirSync(posix.dirname(path))) {
+    const left = posix.join(posix.dirname(path), name);
+    if (left.startsWith(`${path}.`) && /\.[0-9a-f]{8}\.tmp$/.test(name)) unlinkSync(left);
+  }
   const temporary = `${path}.${randomHex(4)}.tmp`;
   try {
     const fd = openSync(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
