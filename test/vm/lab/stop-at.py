@@ -137,8 +137,13 @@ while pid is not None:
     if stopped(pid, 'ZX'):
         answer = {'reached': False, 'why': 'it has ended', 'at': at}
         break
+    # From an effect to its line, and from a line to the next, are fractions of a millisecond: slices, and long pauses, in
+    # which only what ctfix has started goes on.
+    near = at[0] == seq and kind in ('after', 'ticked')
+    if near:
+        time.sleep(4 * SLICE)
     os.kill(pid, signal.SIGCONT)
-    if kind == 'after' and at[0] == seq:
+    if near:
         time.sleep(SLICE)
     else:
         wait_for_news()

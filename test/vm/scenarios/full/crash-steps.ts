@@ -46,6 +46,7 @@ export async function reach(
       return stopped;
     }
     await kill9(vm, stopped);
+    await recovered(vm, 600_000);
     await says(vm, 'rollback', 0);
   }
 }
