@@ -85,7 +85,7 @@ async function everything(vm: Guest): Promise<string> {
   return [files, modules, values].join('\n');
 }
 
-const LOOKING = ['plan --max 150000', 'plan --strategy reload --max 150000', 'verify', 'history', 'facts'];
+const LOOKING = ['plan --max 150000', 'plan --strategy reload --max 150000', 'verify', 'history', 'facts', 'doctor'];
 
 /** Every reading command, as an ordinary user and as root, and then the question what has changed: nothing. */
 export async function expectReadingOnly(vm: Guest): Promise<void> {
