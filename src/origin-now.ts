@@ -80,9 +80,10 @@ function sizeGiven(facts: Facts, name: 'max' | 'buckets', live: string): Given {
   if (fits !== undefined) return given(fits, name);
   const wanted = asked[name];
   if (wanted !== undefined && String(wanted.value) === live) return byHand(wanted);
-  return (
-    (name === 'max' ? timesEight(facts, live) : undefined) ?? (own[name] === undefined ? untold(live) : somebody(live))
-  );
+  const eight = name === 'max' ? timesEight(facts, live) : undefined;
+  if (eight !== undefined) return eight;
+  if (name === 'max' && live !== '0' && isActive(facts, 'kube-proxy')) return byProxyAlone(live);
+  return own[name] === undefined ? untold(live) : somebody(live);
 }
 
 function valueGiven(facts: Facts, name: string, live: string): Given {
@@ -107,17 +108,17 @@ function given({ value, by, file, line }: Held, name: string): Given {
   };
 }
 
-const eight = (name: string) => (name === 'max' ? '8 × ' : '');
+const factor = (name: string) => (name === 'max' ? '8 × ' : '');
 
 /** How a value came about, from the place of the line that decides. */
 const HOW: Readonly<Record<Held['by'], (place: string, name: string) => string>> = {
   kernel: () => 'kernel default at load',
-  modprobe: (place, name) => `${eight(name)}hashsize in ${place}, at load`,
-  cmdline: (_place, name) => `${eight(name)}nf_conntrack.hashsize on the kernel command line, at load`,
+  modprobe: (place, name) => `${factor(name)}hashsize in ${place}, at load`,
+  cmdline: (_place, name) => `${factor(name)}nf_conntrack.hashsize on the kernel command line, at load`,
   sysctl: (place) => place,
   ufw: (place) => `${place}, applied by ufw`,
   tuned: (place) => `${place}, applied by tuned`,
-  'kube-proxy': () => 'raised by kube-proxy',
+  'kube-proxy': () => 'set by kube-proxy',
 };
 
 function byHand(held: Held): Given {
@@ -125,6 +126,11 @@ function byHand(held: Held): Given {
   const place = file === undefined ? held.why : placeOf({ file, line });
   const at = { ...(file !== undefined && { file }), ...(line !== undefined && { line }) };
   return { value: String(held.value), by: held.by, how: `${place}, applied by somebody at a time unknown`, ...at };
+}
+
+/** What kube-proxy raises is told by nextBoot; some of its releases, and k3s around it, set max whatever it was. */
+function byProxyAlone(value: string): Given {
+  return { value, by: 'kube-proxy', how: 'no file asks for it, and kube-proxy is active' };
 }
 
 /** max is 8 × the buckets only after a load with hashsize= (nf_conntrack_init_start). */

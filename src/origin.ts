@@ -63,11 +63,14 @@ function afterBoot(facts: Facts, name: string, now: Maybe<Given> | undefined): M
     return { unknown: 'this kernel has no such key, or what brings it is not loaded' };
   }
   const live = now === undefined ? undefined : known(now);
-  const isSize = name === 'max' || name === 'buckets';
-  if (!isSize && live?.by === 'kube-proxy') return { ...live, how: 'kube-proxy sets it whenever it starts' };
   const { boot } = nextBoot(facts);
   const key = keyOf(name);
   const held = key === MAX_KEY ? boot.max : key === BUCKETS_KEY ? boot.buckets : nextLine(facts, key, 'boot');
+  // What it raises is told by nextBoot; what is live shows that it sets its own over that of the files, too.
+  if (live?.by === 'kube-proxy' && held?.by !== 'kube-proxy') {
+    const over = held === undefined ? '' : `, over ${held.value} (${held.why})`;
+    return { value: live.value, by: 'kube-proxy', how: `kube-proxy sets it whenever it starts${over}` };
+  }
   if (held !== undefined) return fromHeld(held);
   if (live?.by === 'kernel') return { ...live, how: 'no file sets it' };
   const [only, ...others] = ownValues(name);

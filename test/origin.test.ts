@@ -87,7 +87,7 @@ describe('what gave the value that is live', () => {
       'kube-proxy',
       { table: { max: 131072 }, firewalls: [{ name: 'kube-proxy', state: 'active', takesAlong: [] }] },
       'max',
-      '131072 kube-proxy: raised by kube-proxy',
+      '131072 kube-proxy: set by kube-proxy',
     ],
     [
       'a change of ctfix in this boot',
@@ -198,6 +198,23 @@ test('the timeouts that kube-proxy writes are its own, now and after the next bo
   ]);
   expect(by('udp_timeout')[0]).toBe('30 kernel: kernel default');
   expect(by('generic_timeout')[0]).toMatch(/^9 somebody/);
+});
+
+test('a max below that of the files, where kube-proxy is active, is its own', () => {
+  const firewalls = [{ name: 'kube-proxy', state: 'active', takesAlong: [] }] as const;
+  const { now, boot } = find({ firewalls, files: { ...lines500k, ...load }, table: { max: 131072 } });
+  expect(given(now)).toBe('131072 kube-proxy: set by kube-proxy');
+  expect(given(boot)).toBe(
+    '131072 kube-proxy: kube-proxy sets it whenever it starts, over 500000 (/etc/sysctl.d/90-x.conf:3 sets it; /etc/modules-load.d/a.conf:1 loads the module before the files are read)',
+  );
+});
+
+test('a max below the kernel default, where kube-proxy is active, too', () => {
+  const firewalls = [{ name: 'kube-proxy', state: 'active', takesAlong: [] }] as const;
+  const { now, boot } = find({ firewalls, table: { max: 4000 } });
+  expect(given(now)).toBe('4000 kube-proxy: no file asks for it, and kube-proxy is active');
+  expect(given(boot)).toMatch(/^4000 kube-proxy: kube-proxy sets it whenever it starts, over 65536 /);
+  expect(find({ firewalls, table: { max: 0 } }).now).toMatchObject({ value: '0', by: 'somebody' });
 });
 
 describe('after the next boot', () => {
