@@ -177,9 +177,11 @@ async function callForConfirm(id: string, { host, confirmWithin }: ApplyDeps): P
 /** The facts once more, against what was promised. @throws StepFailed naming every promise that does not hold */
 async function proveAll(plan: Plan, deps: ApplyDeps): Promise<{ facts: Facts; lines: OutcomeLine[] }> {
   const { facts } = await deps.survey();
-  const { findings, notes } = checkTargets(facts, promiseOf(plan, known(facts.machine.bootId) ?? ''));
+  const { findings, unknown, waits, notes } = checkTargets(facts, promiseOf(plan, known(facts.machine.bootId) ?? ''));
   if (findings.length > 0) throw new StepFailed(findings.map(({ text }) => text).join('; '));
-  return { facts, lines: notes.map((text) => ({ kind: 'done', text })) };
+  const unsure = unknown.map((text): OutcomeLine => ({ kind: 'note', text: `not proved: ${text}` }));
+  const proved = [...notes, ...waits].map((text): OutcomeLine => ({ kind: 'done', text }));
+  return { facts, lines: [...proved, ...unsure] };
 }
 
 async function takeBack(journal: Journal, deps: ApplyDeps, error: unknown): Promise<Outcome> {

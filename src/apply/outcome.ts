@@ -80,9 +80,14 @@ export type Finding = {
 
 /** What `verify` answers: no change means that nothing was promised here. */
 export type VerifyReport = {
-  readonly exit: 'ok' | 'pending';
+  /** `failed`: nothing is wrong as far as could be seen, and not everything could */
+  readonly exit: 'ok' | 'pending' | 'failed';
   readonly change?: ChangeRecord;
   readonly findings: readonly Finding[];
-  /** what holds, and what could not be found out */
+  /** what could not be found out, one sentence each */
+  readonly unknown: readonly string[];
+  /** what comes later by itself, or was not asked for */
+  readonly waits: readonly string[];
+  /** what holds */
   readonly notes: readonly string[];
 };

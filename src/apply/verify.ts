@@ -10,13 +10,14 @@ import type { Finding, VerifyReport } from './outcome.ts';
 import type { Promised } from './state.ts';
 import { isValue } from './values.ts';
 
-/** One promise against what was seen, or the reason why nothing could be seen. */
+/** One promise against what was seen; what it waits for, or is not asked of; or the reason why nothing could be seen. */
 type Check = { readonly item: string; readonly when: Finding['when']; readonly wanted: string } & (
   | { readonly saw: string | undefined; readonly why?: string }
+  | { readonly waits: string }
   | { readonly unknown: string }
 );
 
-export type Checked = Pick<VerifyReport, 'findings' | 'notes'>;
+export type Checked = Pick<VerifyReport, 'findings' | 'unknown' | 'waits' | 'notes'>;
 
 /**
  * Gathers the facts and holds them against the last applied change. A demand that has grown since is no finding here.
@@ -25,9 +26,10 @@ export type Checked = Pick<VerifyReport, 'findings' | 'notes'>;
 export async function verify(host: ReadHost, deps: { sleep(ms: number): Promise<void> }): Promise<VerifyReport> {
   const facts = await gather(host, deps);
   const change = facts.lastChange;
-  if (change === undefined) return { exit: 'ok', findings: [], notes: [] };
+  if (change === undefined) return { exit: 'ok', findings: [], unknown: [], waits: [], notes: [] };
   const checked = checkTargets(facts, change);
-  return { exit: checked.findings.length === 0 ? 'ok' : 'pending', change, ...checked };
+  const unsure = checked.unknown.length > 0 ? 'failed' : 'ok';
+  return { exit: checked.findings.length > 0 ? 'pending' : unsure, change, ...checked };
 }
 
 /** Every promise against the live value and against what the next boot gives. Pure. */
@@ -35,7 +37,9 @@ export function checkTargets(facts: Facts, promised: Promised): Checked {
   const checks = [...liveChecks(facts, promised), ...bootChecks(facts, promised)];
   return {
     findings: checks.flatMap((check) => finding(check)),
-    notes: checks.flatMap((check) => ('unknown' in check ? [`${check.item}: ${check.unknown}`] : holding(check))),
+    unknown: checks.flatMap((check) => ('unknown' in check ? [unsure(check)] : [])),
+    waits: checks.flatMap((check) => ('waits' in check ? [`${check.item}: ${check.waits}`] : [])),
+    notes: checks.flatMap(holding),
   };
 }
 
@@ -51,16 +55,17 @@ function liveChecks(facts: Facts, promised: Promised): Check[] {
   const when = 'now';
   return promises(targets).map(({ key, wanted }): Check => {
     const base = { item: key, when, wanted } as const;
-    if (module.state === 'absent')
-      return { ...base, unknown: 'the module is not loaded, so that there is no value now' };
+    if (module.state === 'absent') return { ...base, waits: 'the module is not loaded, so that there is no value now' };
     if (key === BUCKETS_KEY && strategy === 'live' && !resizeIsSafe(facts.machine.kernel)) {
-      return { ...base, unknown: 'a live resize is not safe on this kernel; the next load of the module sets it' };
+      return { ...base, waits: 'a live resize is not safe on this kernel; the next load of the module sets it' };
     }
-    const seen = key === MAX_KEY ? table.max : key === BUCKETS_KEY ? table.buckets : liveValueOf(facts, key);
+    if (facts.kind === 'sysroot') return { ...base, waits: 'live values are not looked at below --root' };
+    const other = table.values[key.slice(keyOf('').length)];
+    const seen = key === MAX_KEY ? table.max : key === BUCKETS_KEY ? table.buckets : other;
     if (!isKnown(seen)) return { ...base, ...seen };
     const saw = seen === undefined ? undefined : String(seen);
     if (waits(facts, promised) && !isValue(pathOf(key), wanted, saw)) {
-      return { ...base, unknown: `only files were written; the next load of the module sets ${wanted}` };
+      return { ...base, waits: `only files were written; the next load of the module sets ${wanted}` };
     }
     return { ...base, saw };
   });
@@ -72,11 +77,6 @@ function waits({ machine }: Facts, { strategy, before, bootId }: Promised): bool
   return strategy === 'persist' && loaded && known(machine.bootId) === bootId;
 }
 
-function liveValueOf(facts: Facts, key: string) {
-  if (facts.kind === 'sysroot') return { unknown: 'live values are not inspected below --root' };
-  return facts.table.values[key.slice(keyOf('').length)];
-}
-
 function bootChecks(facts: Facts, promised: Promised): Check[] {
   const { boot } = nextBoot(facts);
   const kept = keptTable(promised);
@@ -85,12 +85,12 @@ function bootChecks(facts: Facts, promised: Promised): Check[] {
     const isSize = key === MAX_KEY || key === BUCKETS_KEY;
     const held = key === MAX_KEY ? boot.max : key === BUCKETS_KEY ? boot.buckets : nextLine(facts, key, 'boot');
     if (isSize && kept && held !== undefined && isLess(Number(wanted), held.value)) {
-      return { ...base, unknown: `will be ${held.value} after the next boot, which is more than now: ${held.why}` };
+      return { ...base, waits: `will be ${held.value} after the next boot, which is more than now: ${held.why}` };
     }
     if (key === BUCKETS_KEY && !canBeHeld(facts) && held?.value !== Number(wanted)) {
       return {
         ...base,
-        unknown:
+        waits:
           'no file can hold them: before 4.8 a module that is built in takes them from nf_conntrack.hashsize= on the kernel command line alone',
       };
     }
@@ -114,15 +114,19 @@ function keptTable({ targets, options, before }: Promised): boolean {
 }
 
 function finding(check: Check): Finding[] {
-  if ('unknown' in check || isValue(pathOf(check.item), check.wanted, check.saw)) return [];
+  if (!('saw' in check) || isValue(pathOf(check.item), check.wanted, check.saw)) return [];
   const { item, when, wanted, saw, why } = check;
   const is = when === 'now' ? `is ${saw ?? 'absent'} now` : `will be ${saw ?? "the kernel's own"} after the next boot`;
   const text = `${item} ${is} and not ${wanted}${why === undefined ? '' : `: ${why}`}`;
   return [{ item, when, wanted, ...(saw !== undefined && { saw }), text }];
 }
 
-function holding(check: Exclude<Check, { unknown: string }>): string[] {
-  if (!isValue(pathOf(check.item), check.wanted, check.saw)) return [];
+function unsure({ item, when, unknown }: Extract<Check, { unknown: string }>): string {
+  return `${item} ${when === 'now' ? 'now' : 'after the next boot'}: ${unknown}`;
+}
+
+function holding(check: Check): string[] {
+  if (!('saw' in check) || !isValue(pathOf(check.item), check.wanted, check.saw)) return [];
   const when = check.when === 'now' ? 'now' : 'after the next boot';
   return [`${check.item} is ${check.saw} ${when}${check.why === undefined ? '' : `: ${check.why}`}`];
 }

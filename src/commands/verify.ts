@@ -14,11 +14,13 @@ type Flags = CommonFlags & { readonly root?: string; readonly output: string };
 export function registerVerify(program: Command, deps: Deps, finish: Finish): void {
   const command = program
     .command('verify')
-    .description('check that the last change still holds, now and after the next boot; exits with 2 when it does not');
+    .description(
+      'check that the last change still holds, now and after the next boot; exits with 2 when it does not, with 1 when that cannot be told',
+    );
   outputFlag(rootFlag(command), ['text', 'json']);
   examples(command, [
     ['ctfix verify', 'does the last change still hold?'],
-    ['ctfix verify -o json', 'for a script: 0 holds, 2 findings'],
+    ['ctfix verify -o json', 'for a script: 0 holds, 2 findings, 1 cannot be told'],
   ]);
   runs<Flags>(command, finish, (flags) => runVerify(flags, deps));
 }

@@ -263,7 +263,13 @@ describe('preflight refuses, and nothing is touched', () => {
 describe('verify', () => {
   test('nothing is promised before the first change', async () => {
     const { memory } = await setUp();
-    expect(await verify(memory.host, { sleep: async () => {} })).toEqual({ exit: 'ok', findings: [], notes: [] });
+    expect(await verify(memory.host, { sleep: async () => {} })).toEqual({
+      exit: 'ok',
+      findings: [],
+      unknown: [],
+      waits: [],
+      notes: [],
+    });
   });
 
   test('holds after a change; tells what moved, now and for the next boot', async () => {

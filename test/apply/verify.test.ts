@@ -35,7 +35,7 @@ describe('files alone, beside a loaded module', () => {
 
   test('wait for the next load', () => {
     expect(items(after, facts, plan)).toEqual([]);
-    expect(checkTargets(after, promised(facts, plan)).notes.join()).toContain('only files were written');
+    expect(checkTargets(after, promised(facts, plan)).waits.join()).toContain('only files were written');
   });
 
   test('count from the next boot on', () => {
@@ -59,6 +59,27 @@ describe('timeouts alone', () => {
     const { config } = simulate(facts, plan);
     const lost = { ...simulate(facts, plan), config: { ...config, modprobe: [], systemdSysctl: [] } };
     expect(items(lost, facts, plan)).toContain('max next-boot');
+  });
+});
+
+describe('what cannot be seen', () => {
+  const facts = factsOf({ table: { count: 65536 } });
+  const plan = planOf(facts, {});
+  const after = simulate(facts, plan);
+  const hidden = { unknown: 'permission denied' };
+  const blind = { ...after, table: { ...after.table, max: hidden } };
+
+  test('is neither what was promised nor a finding', () => {
+    const { findings, unknown, notes } = checkTargets(blind, promised(facts, plan));
+    expect(findings).toEqual([]);
+    expect(unknown).toEqual(['net.netfilter.nf_conntrack_max now: permission denied']);
+    expect(notes.join()).not.toContain('nf_conntrack_max is 131072 now');
+  });
+
+  test('is not asked for below --root', () => {
+    const { unknown, waits } = checkTargets({ ...blind, kind: 'sysroot' }, promised(facts, plan));
+    expect(unknown).toEqual([]);
+    expect(waits.join()).toContain('not looked at below --root');
   });
 });
 

@@ -38,6 +38,8 @@ const report: VerifyReport = {
     { item: 'net.netfilter.nf_conntrack_max', when: 'now', wanted: '131072', saw: '65536', text: 'somebody set it' },
     { item: 'buckets', when: 'next-boot', wanted: '131072', text: 'no file asks for it' },
   ],
+  unknown: ['max after the next boot: a file cannot be read'],
+  waits: ['only files were written'],
   notes: ['the udev rule is there'],
 };
 
@@ -72,14 +74,26 @@ findings
   - buckets, after the next boot: wanted 131072, will be absent
     no file asks for it
 
+unknown
+  - max after the next boot: a file cannot be read
+
 notes
   - the udev rule is there
+  - only files were written
 `);
   });
 
   test.each([
-    ['holds:', { exit: 'ok', change, findings: [], notes: [] }],
-    ['nothing promised:', { exit: 'ok', findings: [], notes: [] }],
+    ['holds: the host has', { exit: 'ok', change, findings: [], unknown: [], waits: [], notes: [] }],
+    [
+      'holds: nothing speaks',
+      { exit: 'ok', change, findings: [], unknown: [], waits: ['with the next load'], notes: [] },
+    ],
+    [
+      'unknown: nothing seen',
+      { exit: 'failed', change, findings: [], unknown: ['max now: hidden'], waits: [], notes: [] },
+    ],
+    ['nothing promised:', { exit: 'ok', findings: [], unknown: [], waits: [], notes: [] }],
     ['findings: 1 promise of the last change does not hold', { ...report, findings: report.findings.slice(1) }],
   ] as const)('%s', (words, one) => expect(verifyText(one, PLAIN).startsWith(words)).toBe(true));
 });
