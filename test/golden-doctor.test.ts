@@ -1,24 +1,34 @@
 /** What ctfix doctor says about every recorded host, word for word; see golden.test.ts for how they are renewed. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, test } from 'vitest';
-import { diagnose } from '../src/doctor/diagnose.ts';
-import { EXIT } from '../src/errors.ts';
-import { gather } from '../src/facts/gather.ts';
+import { runProgram } from '../src/commands/program.ts';
 import { recordedHost } from '../src/host/recorded.ts';
-import { doctorText } from '../src/render/doctor.ts';
-import { PLAIN } from './render/support.ts';
+import { fakeDeps } from './commands/support.ts';
 
 const root = join(import.meta.dirname, 'hosts');
 const golden = readdirSync(join(import.meta.dirname, 'golden'));
+const schema = JSON.parse(readFileSync(join(import.meta.dirname, '../docs/doctor-v1.schema.json'), 'utf8'));
+const valid = new Ajv2020({ strict: true, allErrors: true }).compile(schema);
+
+async function doctor(host: string, ...words: readonly string[]) {
+  const { deps, said } = fakeDeps({ look: async () => recordedHost(join(root, host)) });
+  const code = await runProgram(['doctor', ...words], deps);
+  return { code, out: said.out };
+}
 
 describe.each(readdirSync(root))('%s', (host) => {
   test('doctor', async () => {
-    const facts = await gather(recordedHost(join(root, host)), { sleep: async () => undefined, diagnosis: true });
-    const diagnosis = diagnose(facts);
-    const name = `${host}.doctor.${diagnosis.verdict === 'well' ? EXIT.ok : EXIT.pending}.text`;
+    const { code, out } = await doctor(host);
+    const name = `${host}.doctor.${code}.text`;
     const others = golden.filter((each) => each.startsWith(`${host}.doctor.`));
     expect([...new Set([name, ...others])]).toEqual([name]);
-    await expect(doctorText({ facts, diagnosis }, PLAIN)).toMatchFileSnapshot(join('golden', name));
+    await expect(out).toMatchFileSnapshot(join('golden', name));
+  });
+
+  test('as JSON it keeps to the schema', async () => {
+    valid(JSON.parse((await doctor(host, '-o', 'json')).out));
+    expect(valid.errors).toBeNull();
   });
 });

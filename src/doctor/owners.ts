@@ -48,7 +48,7 @@ export function anotherOwner(seen: Seen): Finding | undefined {
   const winner = known(first.origin.boot);
   const place = winner?.file === undefined ? (winner?.by ?? 'something') : winner.file;
   return {
-    code: CODES[winner?.by ?? ''] ?? 'later-file',
+    code: CODES[winner?.by ?? ''] ?? 'later-sysctl',
     severity: bad.length > 0 ? 'warning' : 'note',
     what: `another owner writes the value: ${place} wins over ${first.lost.file}`,
     proof: [...told.map(({ origin, lost }) => `${origin.key}: ${lostText(lost)}`), ...notLast(told)],

@@ -1,4 +1,5 @@
 /** What holds for every host: a verdict without a crash, never against the plan, and none after the repair. */
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { diagnose } from '../../src/doctor/diagnose.ts';
@@ -11,6 +12,8 @@ import { hostile, leftControls, PLAIN } from '../render/support.ts';
 import { simulate, templates } from '../support/facts.ts';
 import { anyHost, fewOptions } from '../support/hosts-any.ts';
 
+const schema = JSON.parse(readFileSync(new URL('../../docs/doctor-v1.schema.json', import.meta.url), 'utf8'));
+const codes: readonly string[] = schema.properties.findings.items.properties.code.enum;
 const deps = { templates, version: '0.0.0' };
 const unknown = fc.constantFrom({ unknown: 'no permission' }, { unknown: 'it does not exist' });
 const maybe = <T>(value: fc.Arbitrary<T>) =>
@@ -110,7 +113,8 @@ test('no host brings it down, and what it says is words and numbers', () => {
       expect(leftControls(text)).toEqual([]);
       expect(text).not.toMatch(/\bundefined\b|\bNaN\b|\[object|\bInfinity\b/);
       expect(JSON.parse(JSON.stringify(diagnosis))).toStrictEqual(diagnosis);
-      for (const { what, proof, remedies } of diagnosis.findings) {
+      for (const { code, what, proof, remedies } of diagnosis.findings) {
+        expect(codes).toContain(code);
         expect([what.length > 0, proof.length > 0, remedies.length > 0]).toEqual([true, true, true]);
       }
       expect(diagnosis.verdict === 'well').toBe(diagnosis.findings.every(({ severity }) => severity === 'note'));
