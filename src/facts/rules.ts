@@ -1,6 +1,6 @@
 /** Reads what holds nf_conntrack beyond the module tree. For root; changes nothing and loads no module. */
-import type { ReadHost } from '../host/host.ts';
-import type { LoadedModule, OtherNamespace, PacketQueue, RulesFacts, RulesText, RulesTool } from '../model.ts';
+import type { ReadHost, RunResult } from '../host/host.ts';
+import type { LoadedModule, OtherNamespace, PacketQueue, RulesFacts, RulesText } from '../model.ts';
 import { holdingTables, IPTABLES, tableName, usesOf } from './rules-holds.ts';
 import { otherNamespaces, processName, socketOwners, within } from './rules-namespaces.ts';
 import { managedTables, nftTables } from './rules-nft.ts';
@@ -41,15 +41,15 @@ export async function readRules(host: ReadHost, how: { readonly state: boolean }
   const unread: string[] = [];
   const found: Found = {};
   if ((await host.stat('/sys/module/nf_tables')) !== undefined) await readNft(host, how.state, found, unread);
-  for (const { tool, family, legacy } of IPTABLES) {
-    const there = legacy ? await hasLegacyTables(host, family) : hasTablesLike(found, family);
-    const text = there ? await readSaved(host, tool, unread, legacy || isManaged(found, family)) : undefined;
+  // One beside the other: a reload reads all of this four times, three of them while the host is closed.
+  const [sets, ...saved] = await Promise.all([readSets(host), ...IPTABLES.map((each) => readTool(host, each, found))]);
+  for (const { tool, text, why } of saved) {
     if (text !== undefined) found[tool] = text;
+    if (why !== undefined) unread.push(why);
   }
-  if ((await host.stat('/sys/module/ip_set')) !== undefined) {
-    const sets = await host.run(['ipset', 'save'], { timeoutMs: READ_LIMIT_MS });
-    if (sets.code === 0) found.ipset = sets.stdout;
-    else if (IPTABLES.some(({ tool }) => / --match-set /.test(found[tool] ?? ''))) unread.push(sentence('ipset', sets));
+  if (sets?.code === 0) found.ipset = sets.stdout;
+  else if (sets !== undefined && saved.some(({ text }) => / --match-set /.test(text ?? ''))) {
+    unread.push(sentence('ipset', sets));
   }
   return unread.length === 0 ? found : { ...found, unread };
 }
@@ -57,17 +57,30 @@ export async function readRules(host: ReadHost, how: { readonly state: boolean }
 type Found = { -readonly [key in keyof RulesText]: RulesText[key] };
 
 async function readNft(host: ReadHost, state: boolean, found: Found, unread: string[]): Promise<void> {
-  const listed = await host.run(['nft', '-s', 'list', 'ruleset'], { timeoutMs: READ_LIMIT_MS });
+  const list = (...words: string[]) => host.run(['nft', ...words, 'list', 'ruleset'], { timeoutMs: READ_LIMIT_MS });
+  const [listed, full] = await Promise.all([list('-s'), state ? list() : undefined]);
   if (listed.code !== 0) {
     unread.push(sentence('nft', listed));
     return;
   }
   found.nft = listed.stdout;
   found.managed = managedTables(listed.stdout, listed.stderr);
-  if (!state) return;
-  const full = await host.run(['nft', 'list', 'ruleset'], { timeoutMs: READ_LIMIT_MS });
-  if (full.code === 0) found.nftState = full.stdout;
-  else unread.push(sentence('nft', full));
+  if (full?.code === 0) found.nftState = full.stdout;
+  else if (full !== undefined) unread.push(sentence('nft', full));
+}
+
+async function readSets(host: ReadHost): Promise<RunResult | undefined> {
+  if ((await host.stat('/sys/module/ip_set')) === undefined) return undefined;
+  return host.run(['ipset', 'save'], { timeoutMs: READ_LIMIT_MS });
+}
+
+/** What one tool of the iptables family tells; `why` it does not, where that is missed. */
+type ToolSaved = { readonly tool: (typeof IPTABLES)[number]['tool']; readonly text?: string; readonly why?: string };
+
+async function readTool(host: ReadHost, each: (typeof IPTABLES)[number], found: Found): Promise<ToolSaved> {
+  const { tool, family, legacy } = each;
+  const there = legacy ? await hasLegacyTables(host, family) : hasTablesLike(found, family);
+  return there ? readSaved(host, tool, legacy || isManaged(found, family)) : { tool };
 }
 
 async function hasLegacyTables(host: ReadHost, family: 'ip' | 'ip6'): Promise<boolean> {
@@ -86,15 +99,15 @@ function isManaged(found: Found, family: string): boolean {
 }
 
 /** Older systems have the legacy variant only, under the plain name; its first line says `(nf_tables)` where it is not. */
-async function readSaved(host: ReadHost, tool: RulesTool, unread: string[], needed: boolean) {
+async function readSaved(host: ReadHost, tool: ToolSaved['tool'], needed: boolean): Promise<ToolSaved> {
   const saved = await host.run([`${tool}-save`], { timeoutMs: READ_LIMIT_MS });
-  if (saved.code === 0) return saved.stdout;
-  const plain = saved.code === 127 && tool.endsWith('-legacy') ? await readPlain(host, tool) : undefined;
-  if (needed && plain === undefined) unread.push(sentence(`${tool}-save`, saved));
-  return plain;
+  if (saved.code === 0) return { tool, text: saved.stdout };
+  const text = saved.code === 127 && tool.endsWith('-legacy') ? await readPlain(host, tool) : undefined;
+  if (text !== undefined) return { tool, text };
+  return needed ? { tool, why: sentence(`${tool}-save`, saved) } : { tool };
 }
 
-async function readPlain(host: ReadHost, tool: RulesTool): Promise<string | undefined> {
+async function readPlain(host: ReadHost, tool: ToolSaved['tool']): Promise<string | undefined> {
   const saved = await host.run([tool.replace('-legacy', '-save')], { timeoutMs: READ_LIMIT_MS });
   return saved.code === 0 && !/^# Generated by .*\(nf_tables\)/.test(saved.stdout) ? saved.stdout : undefined;
 }
