@@ -13,20 +13,22 @@ const LIMIT_MS = 60_000;
 export async function raiseGuard(run: ReloadRun): Promise<StepSeen> {
   const record = recordOf(run);
   const ssh = await sshConnections(run.host);
-  await setGuard(run, ssh, 'exactly');
+  const since = await setGuard(run, ssh, 'exactly');
   const from =
     ssh.length > 0 ? ` (${ssh.map(({ theirs, theirPort }) => `${theirs} port ${theirPort}`).join(', ')})` : '';
   const saw = `the guard is in force; ${ssh.length} ssh connections go on${from}`;
-  return { saw, record: { ...record, guard: { since: run.now(), ssh } } };
+  return { saw, record: { ...record, guard: { since, ssh } } };
 }
 
-async function setGuard(run: ReloadRun, ssh: readonly Connection[], how: 'exactly' | 'again'): Promise<void> {
+/** @returns since when the host may be closed */
+async function setGuard(run: ReloadRun, ssh: readonly Connection[], how: 'exactly' | 'again'): Promise<number> {
   const input = guardText(ssh, how);
   const checked = await run.host.run(['nft', '-c', '-f', '-'], { input, timeoutMs: LIMIT_MS });
   if (checked.code !== 0) throw new StepFailed(`the guard cannot be made: ${complaint(checked)}`);
+  const since = run.now();
   const ended = await run.host.perform({ rules: 'nft', how: 'transaction' }, { input, timeoutMs: LIMIT_MS });
   const now = await guardNow(run);
-  if (now.is === 'seen' && now.seen.connections === ssh.length) return;
+  if (now.is === 'seen' && now.seen.connections === ssh.length) return since;
   if (ended.code !== 0) throw new StepFailed(`the guard is not in force: ${complaint(ended)}`);
   const instead = now.is === 'unknown' ? now.why : now.is === 'absent' ? 'it is not there' : 'the kernel lists another';
   throw new StepFailed(`the guard is not in force: ${instead}`);
