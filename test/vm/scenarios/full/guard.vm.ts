@@ -11,6 +11,8 @@ import { exposure, noGuard } from '../guard-hands.ts';
 import { APPLY, says } from '../reload-hands.ts';
 
 const ENTRIES = 100_000;
+/** A host that is busy with other things makes any of them longer, never shorter: the shortest are compared. */
+const ROUNDS = 4;
 
 for (const kind of ['iptables-service', 'netfilter-persistent', 'firewalld'] as const) {
   test(`${kind}: nobody gets in during a reload, thousands during the bare recipe`, () => exposure(kind));
@@ -90,19 +92,22 @@ async function saved(vm: Vm): Promise<number> {
 test('the guard is in force hardly longer than the bare commands take', () =>
   withVm({ firewall: 'ufw' }, async (vm) => {
     const lines: string[] = [];
-    const ratios: number[] = [];
-    for (let round = 0; round < 3; round++) {
+    const [bares, windows]: [number[], number[]] = [[], []];
+    for (let round = 0; round < ROUNDS; round++) {
       const bare = await bareRecipe(vm, 'ufw');
       const steps = await reloaded(vm);
       const ours = parts(steps);
-      ratios.push(ours.window / bare);
+      bares.push(bare);
+      windows.push(ours.window);
       const apart = `save ${ours.save}, restore ${ours.restore}, proofs ${ours.proof}`;
       lines.push(`bare ${bare.toFixed(1)} s; guard ${ours.guard} s, without ${apart}: ${ours.window.toFixed(1)} s`);
-      lines.push(steps.map(({ step, saw }) => `${step} ${secondsOf(saw)}`).join(', '));
+      lines.push(told(steps));
       await says(vm, 'ctfix rollback', 0);
     }
+    const ratio = Math.min(...windows) / Math.min(...bares);
+    lines.push(`the shortest against the shortest: ${ratio.toFixed(2)}`);
     await evidence(vm, 'the window of a reload', lines, 'ufw');
-    expect(ratios.sort((a, b) => a - b)[1], lines.join('\n')).toBeLessThanOrEqual(1.1);
+    expect(ratio, lines.join('\n')).toBeLessThanOrEqual(1.1);
   }));
 
 /** What each step of the last change said, from its journal: `… (1.2 s)`. */
@@ -128,4 +133,10 @@ function parts(steps: { step: string; saw: string }[]) {
 /** What a step says that it took; those that took less than a tenth of a second say nothing. */
 function secondsOf(saw: string): number {
   return Number(/\(([\d.]+) s\)$/.exec(saw)?.[1] ?? 0);
+}
+
+/** The steps that say so, under the guard. */
+function told(steps: { step: string; saw: string }[]): string {
+  const timed = steps.filter(({ step, saw }) => step !== '' && secondsOf(saw) > 0);
+  return timed.map(({ step, saw }) => `${step} ${secondsOf(saw)}`).join(', ');
 }
