@@ -77,7 +77,10 @@ function sizeGiven(facts: Facts, name: 'max' | 'buckets', live: string): Given {
   const fits = [boot[name], load[name], bare[name], own[name]].find(
     (held) => held !== undefined && String(held.value) === live,
   );
-  if (fits !== undefined) return given(fits, name);
+  if (fits !== undefined) {
+    const found = given(fits, name);
+    return { ...found, how: waits(found.how, fits, boot[name]) };
+  }
   const wanted = asked[name];
   if (wanted !== undefined && String(wanted.value) === live) return byHand(wanted);
   const eight = name === 'max' ? timesEight(facts, live) : undefined;
@@ -92,10 +95,20 @@ function valueGiven(facts: Facts, name: string, live: string): Given {
   if (line !== undefined && String(line.value) === live) return given(line, name);
   const proxy = byKubeProxy(facts, name, live);
   if (proxy !== undefined) return proxy;
-  if (ownValues(name).includes(live)) return { value: live, by: 'kernel', how: 'kernel default' };
+  const own: Held = { value: Number(live), by: 'kernel', why: '' };
+  if (ownValues(name).includes(live)) return { value: live, by: 'kernel', how: waits('kernel default', own, line) };
   const asked = askedLine(facts, key);
   if (asked !== undefined && String(asked.value) === live) return byHand(asked);
   return ownValues(name).length === 0 ? untold(live) : somebody(live);
+}
+
+/** A line that the next boot applies was written since, or the module was loaded again and nothing applied it then. */
+function waits(how: string, now: Held, boot: Held | undefined): string {
+  const atLoadAlone =
+    ['kernel', 'modprobe', 'cmdline'].includes(now.by) && boot?.by === 'sysctl' && now.value !== boot.value;
+  return atLoadAlone && boot.file !== undefined
+    ? `${how}; ${placeOf({ file: boot.file, line: boot.line })} has not been applied since`
+    : how;
 }
 
 function given({ value, by, file, line }: Held, name: string): Given {

@@ -53,7 +53,7 @@ describe('what gave the value that is live', () => {
       'hashsize that a line of sysctl.d would override at a boot',
       { files: { ...hashsize, ...lines500k, ...load }, table: { buckets: 125440, max: 1003520 } },
       'max',
-      '1003520 modprobe: 8 × hashsize in /etc/modprobe.d/nf_conntrack.conf:1, at load',
+      '1003520 modprobe: 8 × hashsize in /etc/modprobe.d/nf_conntrack.conf:1, at load; /etc/sysctl.d/90-x.conf:3 has not been applied since',
     ],
     [
       'the command line',
@@ -145,6 +145,12 @@ describe('what gave the value that is live', () => {
       { kind: 'sysroot', module: { state: 'absent' } },
       'max',
       'unknown: live kernel values not inspected (--root)',
+    ],
+    [
+      'a timeout that the next boot changes',
+      { files: { ...file('net.netfilter.nf_conntrack_udp_timeout = 9\n'), ...udev } },
+      'udp_timeout',
+      '30 kernel: kernel default; /etc/sysctl.d/90-x.conf:1 has not been applied since',
     ],
     ['a timeout as it comes', {}, 'udp_timeout', '30 kernel: kernel default'],
     [
