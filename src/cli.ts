@@ -15,6 +15,7 @@ import { conversationAt, isSameTerminal } from './host/conversation.ts';
 import type { ReadHost } from './host/host.ts';
 import { localHost } from './host/local.ts';
 import { readOnly } from './host/read-only.ts';
+import { catchSignals } from './host/signals.ts';
 import { errorText } from './render/error.ts';
 
 const { env } = process;
@@ -57,7 +58,8 @@ const deps: Deps = {
       { stdin: process.stdin, stdout: stdout() },
       inPlace && env.TERM !== 'dumb',
     ),
-  catchSignals,
+  catchSignals: (way = 'after-step') =>
+    catchSignals(way, { on: (signal, heard) => process.on(signal, heard), note, exit: () => process.exit(EXIT.stuck) }),
   isRoot,
   recovery: () => ({ argv: ownWords(), unit: recoverUnit }),
   templates: { modprobe, sysctl, udev, install },
@@ -95,20 +97,6 @@ function isDirectory(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** The first signal asks to stop after the step that runs; the second ends the process, and the journal tells the rest. */
-function catchSignals(hangup?: 'hangup-goes-on'): () => boolean {
-  let interrupted = false;
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      if (signal === 'SIGHUP' && hangup !== undefined) return;
-      if (interrupted) process.exit(EXIT.stuck);
-      interrupted = true;
-      note('ctfix: stopping after this step; a second signal stops at once, and ctfix rollback clears up then\n');
-    });
-  }
-  return () => interrupted;
 }
 
 /** A reader or a terminal that went away is no error, least of all in the middle of a change; a full disk is one. */

@@ -26,7 +26,7 @@ async function runConfirm(flags: Flags, deps: Deps): Promise<number> {
   const noSurvey = (): never => {
     throw new Error('bug: confirming has asked for a plan');
   };
-  const outcome = await confirm(await applyDeps(flags, noSurvey, deps));
+  const outcome = await confirm(await applyDeps(flags, noSurvey, deps, 'goes-on'));
   if (flags.output === 'json') deps.write(json({ schema: 'ctfix.outcome/v1', ...outcome }));
   else deps.write(outcomeText('confirm', outcome, deps.view('stdout', flags)));
   return EXIT[outcome.exit];

@@ -3,6 +3,7 @@ import type { Recovery } from '../apply/outcome.ts';
 import type { Ask } from '../ask.ts';
 import type { Host, ReadHost } from '../host/host.ts';
 import type { Terminal } from '../host/screen.ts';
+import type { SignalWay } from '../host/signals.ts';
 import type { View } from '../render/paint.ts';
 import type { Templates } from '../template.ts';
 
@@ -34,7 +35,7 @@ export type Deps = {
   /** for a command that goes on until it is ended; `inPlace`: it would like to draw on a terminal */
   openTerminal(inPlace: boolean): Promise<Terminal>;
   /** from this call on a signal only sets the flag that the result tells; a second one ends the process */
-  catchSignals(hangup?: 'hangup-goes-on'): () => boolean;
+  catchSignals(way?: SignalWay): () => boolean;
   readonly isRoot: boolean;
   /** what root runs later, when this process is gone */
   recovery(): Recovery;

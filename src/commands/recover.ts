@@ -46,7 +46,7 @@ async function recover(flags: Flags, id: string | undefined, deps: Deps): Promis
     import('../apply/handed.ts'),
   ]);
   // Told at its end alone: a write to a terminal that is stopped (Ctrl-S) blocks, and the firewall would stay down.
-  const surroundings = { ...(await applyDeps(flags, noSurvey, deps)), progress: () => undefined };
+  const surroundings = { ...(await applyDeps(flags, noSurvey, deps, 'goes-on')), progress: () => undefined };
   if (id !== undefined) dropHanded(deps.stateDir, id);
   const how = flags.unconfirmed === true ? revertUnconfirmed : recoverKilled;
   const all = id === undefined ? await recoverAtBoot(surroundings) : await how(id, surroundings);

@@ -29,7 +29,7 @@ async function runRollback(flags: Flags, id: string | undefined, deps: Deps): Pr
   if (!deps.isRoot) throw new CtfixError('notRoot', 'taking a change back needs root', { hint: 'sudo ctfix rollback' });
   const { rollback } = await import('../apply/rollback.ts');
   const again = async () => survey(await deps.look(flags), {}, deps);
-  const outcome = await rollback(id, await applyDeps(flags, again, deps));
+  const outcome = await rollback(id, await applyDeps(flags, again, deps, 'goes-on'));
   if (flags.output === 'json') deps.write(json({ schema: 'ctfix.outcome/v1', ...outcome }));
   else deps.write(outcomeText('rollback', outcome, deps.view('stdout', flags)));
   return EXIT[outcome.exit];
