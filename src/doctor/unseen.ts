@@ -57,10 +57,12 @@ function outside({ table: { namespace } }: Facts): Unseen[] {
   ];
 }
 
-/** conntrack -S asks by netlink, and would load nf_conntrack_netlink. */
-function counters({ module, table: { counters: seen } }: Facts): Unseen[] {
+/** conntrack -S asks by netlink, and would load nf_conntrack_netlink where that is not there. */
+function counters({ module, root, table: { counters: seen } }: Facts): Unseen[] {
   if (module.state === 'absent') return [];
-  return told('drops, evictions and refused flows', seen, 'sudo conntrack -S (it loads nf_conntrack_netlink)');
+  const loaded = 'nf_conntrack_netlink' in module.tree;
+  const how = loaded ? 'sudo conntrack -S' : 'sudo conntrack -S (it loads nf_conntrack_netlink)';
+  return told('drops, evictions and refused flows', seen, loaded && !root ? SUDO : how);
 }
 
 function namespaces({ diagnosis, root }: Facts): Unseen[] {

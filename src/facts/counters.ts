@@ -33,6 +33,33 @@ function cellsOf(row: string, most: number): readonly number[] | undefined {
   return cells.map((cell) => Number.parseInt(cell, 16));
 }
 
+/** Asks by netlink: only where nf_conntrack_netlink is loaded, which it would load else, and as root. conntrack(8) */
+export const STATS: readonly [string, ...string[]] = ['conntrack', '-S'];
+
+/** What /proc/net/stat/nf_conntrack calls the same counters. */
+const PROC_NAMES: Readonly<Record<string, string>> = {
+  chaintoolong: 'chainlength',
+  clash_resolve: 'clashres',
+  error: 'icmp_error',
+};
+
+/**
+ * The same sums out of `conntrack -S`, under the names of /proc: a kernel without that file has this (Ubuntu).
+ * @param text `cpu=0   found=1 invalid=2 … early_drop=0 error=0 search_restart=0 clash_resolve=0 chaintoolong=0`, one
+ *   line for each CPU, decimal
+ * @returns undefined when the text is not of that form
+ * Source: ctnetlink_ct_stat_cpu_fill_info; print_stats in conntrack-tools
+ */
+export function parseStats(text: string): Readonly<Record<string, number>> | undefined {
+  const rows = text.split('\n').filter((line) => /^cpu=\d+\s/.test(line) && /\sdrop=\d+(\s|$)/.test(line));
+  const sums = new Map<string, number>();
+  for (const [, name = '', value] of rows.flatMap((row) => [...row.matchAll(/\b([a-z_]+)=(\d+)/g)])) {
+    const known = PROC_NAMES[name] ?? name;
+    if (name !== 'cpu') sums.set(known, (sums.get(known) ?? 0) + Number(value));
+  }
+  return rows.length === 0 ? undefined : Object.fromEntries(sums);
+}
+
 /**
  * Bytes for one object of the nf_conntrack cache; undefined when the cache is not listed. Names: nf_conntrack since
  * 4.7, nf_conntrack_<n> or nf_conntrack_<address> for each namespace before; never nf_conntrack_expect.

@@ -38,6 +38,8 @@ type Sleep = (ms: number) => Promise<void>;
  * - `head -c 131072 /proc/net/nf_conntrack`, as root
  * - `ethtool -S`, once or twice for each network interface with a driver that counts what its cloud dropped
  * - `stat -c …` where the initramfs loads nf_conntrack by itself
+ * - beside these, for the counters (see secondLook): `conntrack -S`, as root, where the kernel has no
+ *   /proc/net/stat/nf_conntrack and nf_conntrack_netlink is loaded already
  *
  * @param sleep waits for milliseconds between two looks at counters that are not 0
  */

@@ -1,7 +1,7 @@
 /** Reads what the running kernel says about the module, the table and its log, over a host. */
 import type { Facts, LogFacts, Maybe, ModuleFacts, Problem, TableFacts, Unknown } from '../model.ts';
-import { known } from '../model.ts';
-import { COUNTERS, parseCounters, parseSlabinfo } from './counters.ts';
+import { isKnown, known } from '../model.ts';
+import { COUNTERS, parseCounters, parseSlabinfo, parseStats, STATS } from './counters.ts';
 import { JOURNAL, JOURNAL_ANY, JOURNAL_GREP, judgeJournal, KMSG, parseJournal, parseKmsg } from './log.ts';
 import type { Look } from './look.ts';
 import { holderTree, isDriverFile, isNetfilterName, type ListedModule, moduleState, parseModules } from './module.ts';
@@ -178,10 +178,27 @@ export async function secondLook(
   facts: Pick<Facts, 'table' | 'log' | 'module'>,
   { sleep, diagnosis }: { sleep(ms: number): Promise<void>; diagnosis?: boolean },
 ): Promise<TableFacts> {
+  if (diagnosis === true && !isKnown(facts.table.counters)) return statsLook(look, facts, sleep);
   const needs = diagnosis === true ? needsWiderLook : needsSecondLook;
   if (!needs(facts.table, facts.log)) return facts.table;
   await sleep(PAUSE_MS);
   return { ...facts.table, countersLater: await gatherCounters(look, facts.module.state) };
+}
+
+/** Counters by netlink, two looks; the table as it is where that may not be asked. */
+async function statsLook(
+  look: Look,
+  { table, module }: Pick<Facts, 'table' | 'module'>,
+  sleep: (ms: number) => Promise<void>,
+): Promise<TableFacts> {
+  if (!look.host.root || !('nf_conntrack_netlink' in module.tree)) return table;
+  const ask = async () => parseStats((await look.host.run(STATS, { timeoutMs: 5_000 })).stdout);
+  const counters = await ask();
+  if (counters === undefined) return table;
+  const seen = { ...table, counters };
+  if (!needsWiderLook(seen, notInspected)) return { ...seen, countersLater: counters };
+  await sleep(PAUSE_MS);
+  return { ...seen, countersLater: (await ask()) ?? counters };
 }
 
 /** Lines about a full table: the kernel's buffer, and the journal where that is closed to us or has rotated. */

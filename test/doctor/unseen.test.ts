@@ -19,6 +19,15 @@ test('facts without a diagnosis do not tell what was not asked for', () => {
 test.each<[string, Said, Partial<DiagnosisFacts>, RegExp]>([
   ['the log', { log: unknown }, {}, /^the kernel log > journalctl/],
   ['the counters', { table: { counters: unknown } }, {}, /^drops, evictions and refused flows > sudo conntrack -S/],
+  [
+    'the counters, with netlink there',
+    {
+      table: { counters: unknown },
+      module: { tree: { nf_conntrack_netlink: { refcnt: 0, holders: [], driver: false } } },
+    },
+    {},
+    /> sudo conntrack -S$/,
+  ],
   ['the size', { table: { max: unknown, count: unknown } }, {}, /^the size of the table > sudo ctfix doctor$/],
   ['other namespaces', {}, { namespaces: unknown }, /^other network namespaces > sudo lsns -t net/],
   [

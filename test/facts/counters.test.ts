@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseCounters, parseSlabinfo } from '../../src/facts/counters.ts';
+import { parseCounters, parseSlabinfo, parseStats } from '../../src/facts/counters.ts';
 
 const HEADER =
   'entries  clashres found new invalid ignore delete chainlength insert insert_failed drop early_drop icmp_error  expect_new expect_create expect_delete search_restart';
@@ -52,3 +52,26 @@ test.each([
   ['xnf_conntrack 0 0 256 1', undefined],
   ['', undefined],
 ])('slab %j: %s', (text, size) => expect(parseSlabinfo(text)).toBe(size));
+
+const stats = (cpu: number, drop: number) =>
+  `cpu=${cpu}   \tfound=1 invalid=2 insert=0 insert_failed=3 drop=${drop} early_drop=4 error=5 search_restart=6 clash_resolve=7 chaintoolong=8 \n`;
+
+test('conntrack -S: sums over the CPUs, under the names of /proc', () => {
+  expect(parseStats(stats(0, 10) + stats(1, 1))).toEqual({
+    found: 2,
+    invalid: 4,
+    insert: 0,
+    insert_failed: 6,
+    drop: 11,
+    early_drop: 8,
+    icmp_error: 10,
+    search_restart: 12,
+    clashres: 14,
+    chainlength: 16,
+  });
+});
+
+test.each(['', 'conntrack v1.4.7: Operation not permitted\n', 'cpu=0 found=1\n', 'entries\t\t\t5\n'])(
+  '%j is not what conntrack -S prints',
+  (text) => expect(parseStats(text)).toBeUndefined(),
+);

@@ -72,6 +72,25 @@ describe('flows', () => {
   test('head fails', async () => expect((await on({ files })).sample).toHaveProperty('unknown'));
 });
 
+describe('counters by netlink, where /proc has none', () => {
+  const stats = { 'conntrack -S': ok('cpu=0 found=0 insert_failed=0 drop=0 early_drop=0 chaintoolong=0\n') };
+  const loaded = {
+    '/proc/modules': 'nf_conntrack_netlink 1 0 - Live 0x0\nnf_conntrack 1 1 nf_conntrack_netlink, Live 0x0\n',
+  };
+  const table = async (root: boolean, more: Recording) => {
+    const inner = changed('ubuntu-no-procfs', more);
+    return (await gather({ ...inner, root }, { sleep, diagnosis: true })).table;
+  };
+  test('as root, and with the module there', async () => {
+    expect((await table(true, { commands: stats, files: loaded })).counters).toMatchObject({ chainlength: 0, drop: 0 });
+  });
+  test.each<[string, boolean, Recording]>([
+    ['asking would load the module', true, { commands: stats }],
+    ['nobody but root may ask', false, { commands: stats, files: loaded }],
+    ['conntrack is not installed', true, { files: loaded }],
+  ])('%s', async (_, root, more) => expect((await table(root, more)).counters).toHaveProperty('unknown'));
+});
+
 describe('other namespaces', () => {
   const links = {
     '/proc/self/ns/net': 'net:[1]',
