@@ -17,17 +17,19 @@ const SURE = 1.64;
  */
 export function slopeOf(points: readonly Point[]): number | undefined {
   const many = points.length;
-  if (many < 4) return undefined;
+  const [first] = points;
+  if (first === undefined || many < 4) return undefined;
   const slopes = new Float64Array((many * (many - 1)) / 2);
   let filled = 0;
   let score = 0;
-  for (const [i, early] of points.entries()) {
-    for (let j = i + 1; j < many; j += 1) {
-      const late = points[j] ?? early;
+  for (let j = 1; j < many; j += 1) {
+    const late = points[j] ?? first;
+    for (let i = 0; i < j; i += 1) {
+      const early = points[i] ?? first;
       const rise = late.count - early.count;
-      slopes[filled] = (rise * 1000) / Math.max(1, late.at - early.at);
+      slopes[filled] = (rise * 1000) / (late.at - early.at || 1);
       filled += 1;
-      score += Math.sign(rise);
+      score += rise > 0 ? 1 : rise < 0 ? -1 : 0;
     }
   }
   const deviation = Math.sqrt((many * (many - 1) * (2 * many + 5)) / 18);

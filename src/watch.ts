@@ -128,7 +128,7 @@ export function nextLook(before: Watched, now: Sample): Watched {
     highest: higher(before.highest, now),
     slices: slicesWith(before.slices, began, now, interval),
     points,
-    events: [...before.events, ...eventsOf(before.now, now)].slice(-EVENTS),
+    events: eventsWith(before.events, eventsOf(before.now, now)),
   };
 }
 
@@ -141,12 +141,10 @@ type Rises = { readonly fresh: number; readonly causes: ByCause };
 function risesOf(before: Sample, now: Sample): Rises | undefined {
   if (!isKnown(before.counters) || !isKnown(now.counters)) return undefined;
   const [old, all] = [before.counters, now.counters];
-  const causes: Partial<Record<Cause, number>> = {};
-  for (const cause of CAUSES) {
-    const name = COLUMNS[cause];
-    const value = all[name];
-    if (value !== undefined) causes[cause] = rise(old[name] ?? 0, value);
-  }
+  const causes = eachCause((cause) => {
+    const value = all[COLUMNS[cause]];
+    return value === undefined ? undefined : rise(old[COLUMNS[cause]] ?? 0, value);
+  });
   return { fresh: rise(old.new ?? 0, all.new ?? 0), causes };
 }
 
@@ -169,12 +167,26 @@ function why(now: Sample): { readonly unknown: string } {
 }
 
 function perSecond(rises: ByCause, seconds: number): ByCause {
-  return Object.fromEntries(Object.entries(rises).map(([name, rise]) => [name, seconds > 0 ? rise / seconds : 0]));
+  return eachCause((cause) => {
+    const rise = rises[cause];
+    return rise === undefined || seconds <= 0 ? rise : rise / seconds;
+  });
 }
 
 function plus(totals: ByCause, rises: ByCause): ByCause {
-  const names = CAUSES.filter((cause) => totals[cause] !== undefined || rises[cause] !== undefined);
-  return Object.fromEntries(names.map((cause) => [cause, (totals[cause] ?? 0) + (rises[cause] ?? 0)]));
+  return eachCause((cause) => {
+    const rise = rises[cause];
+    return rise === undefined ? totals[cause] : (totals[cause] ?? 0) + rise;
+  });
+}
+
+function eachCause(value: (cause: Cause) => number | undefined): ByCause {
+  const all: Partial<Record<Cause, number>> = {};
+  for (const cause of CAUSES) {
+    const one = value(cause);
+    if (one !== undefined) all[cause] = one;
+  }
+  return all;
 }
 
 function higher(highest: Watched['highest'], { count, time }: Sample): Watched['highest'] {
@@ -212,6 +224,10 @@ function outlookOf({ count, max }: Sample, points: readonly Point[]): Outlook {
   if (slope === undefined) return 'too early';
   const seconds = slope > 0 ? (max - count) / slope : Number.POSITIVE_INFINITY;
   return seconds > HORIZON_S ? 'not filling' : { seconds, slope };
+}
+
+function eventsWith(events: readonly Event[], more: readonly Event[]): readonly Event[] {
+  return more.length === 0 ? events : [...events, ...more].slice(-EVENTS);
 }
 
 function eventsOf(before: Sample, now: Sample): readonly Event[] {

@@ -12,25 +12,32 @@ export const COUNTERS = '/proc/net/stat/nf_conntrack';
  */
 export function parseCounters(text: string): Readonly<Record<string, number>> | undefined {
   const [header = '', ...rows] = text.split('\n').filter((line) => line.trim() !== '');
-  const names = header.trim().split(/\s+/);
-  if (!names.includes('drop') || rows.length === 0) return undefined;
-  const first = cellsOf(rows[0] ?? '', names.length);
-  const sums = [...(first ?? [])];
-  for (const row of rows.slice(1)) {
-    const cells = cellsOf(row, names.length);
+  const names = wordsOf(header);
+  const [first, ...more] = rows.map((row) => cellsOf(row, names.length));
+  if (!names.includes('drop') || first === undefined) return undefined;
+  const sums = [...first];
+  for (const cells of more) {
     if (cells === undefined) return undefined;
-    for (const [column, cell] of cells.entries()) sums[column] = (sums[column] ?? 0) + cell;
+    for (let column = 0; column < cells.length; column += 1) sums[column] = (sums[column] ?? 0) + (cells[column] ?? 0);
   }
-  const told = names.slice(0, sums.length).map((name, column) => [name, sums[column] ?? 0] as const);
-  const all = Object.fromEntries(told);
-  return first === undefined ? undefined : { ...all, ...('entries' in all ? { entries: first[0] ?? 0 } : {}) };
+  const entries = names.indexOf('entries');
+  if (entries >= 0 && entries < first.length) sums[entries] = first[entries] ?? 0;
+  return Object.fromEntries(sums.map((sum, column) => [names[column] ?? '', sum]));
+}
+
+/** No regular expressions: a watch comes here again and again, and a large machine has hundreds of rows. */
+function wordsOf(line: string): readonly string[] {
+  return line
+    .replaceAll('\t', ' ')
+    .split(' ')
+    .filter((word) => word !== '');
 }
 
 /** The numbers of a row; undefined when one is none or there are more of them than names. */
 function cellsOf(row: string, most: number): readonly number[] | undefined {
-  const cells = row.trim().split(/\s+/);
-  if (cells.length > most || !/^(?:[0-9a-f]{1,8}(?:\s+|$))+$/i.test(row.trim())) return undefined;
-  return cells.map((cell) => Number.parseInt(cell, 16));
+  const words = wordsOf(row);
+  const cells = words.map((word) => (word.length <= 8 ? Number(`0x${word}`) : Number.NaN));
+  return cells.length > most || cells.some(Number.isNaN) ? undefined : cells;
 }
 
 /** Asks by netlink: only where nf_conntrack_netlink is loaded, which it would load else, and as root. conntrack(8) */

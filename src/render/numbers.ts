@@ -2,7 +2,8 @@
 
 /** `1048576` → `1,048,576`: for prose; diffs and commands keep plain digits. */
 export function grouped(value: number): string {
-  return String(value).replace(/\B(?=([0-9]{3})+$)/g, ',');
+  const digits = String(value);
+  return value >= 0 && value < 1000 ? digits : digits.replace(/\B(?=([0-9]{3})+$)/g, ',');
 }
 
 const STEPS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
