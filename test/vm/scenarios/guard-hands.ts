@@ -15,12 +15,13 @@ export const GUARD = 'nft list table inet ctfix_guard';
 /** The bare recipe lets many in, the reload lets nobody in, and leaves rules, session and login as they were. */
 export async function exposure(kind: Kind, kernel: Kernel = '6.1'): Promise<void> {
   await withVm({ kernel, firewall: kind }, async (vm) => {
-    const rules = await ruleset(vm);
+    const before = await ruleset(vm);
     const bare = await exposedDuring(vm, () => bareRecipe(vm, kind));
     expect(Math.min(...Object.values(bare.letIn)), told('bare', bare)).toBeGreaterThan(20);
     // The recipe's stop took it along (PartOf), its start does not bring it back.
     await vm.sh('systemctl start fail2ban');
-    await expectRuleset(vm, rules);
+    await expect.poll(async () => seedless(await ruleset(vm)), { timeout: 180_000 }).toBe(seedless(before));
+    const rules = await ruleset(vm);
     const session = await openSession(vm);
     let said = '';
     const guarded = await exposedDuring(vm, async () => {
@@ -35,6 +36,11 @@ export async function exposure(kind: Kind, kernel: Kernel = '6.1'): Promise<void
     expect(await canLogIn(vm)).toBe(true);
     await evidence(vm, 'let in by the firewall that is down', [told('bare', bare), told('ctfix', guarded)], kind);
   });
+}
+
+/** netfilter-persistent makes its sets anew, which gives their hashes another seed; ctfix gives back the same. */
+function seedless(rules: string): string {
+  return rules.replace(/ initval 0x[0-9a-f]+/g, '');
 }
 
 export async function noGuard(vm: Vm): Promise<void> {
