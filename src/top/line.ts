@@ -8,14 +8,16 @@
 import { addressEnd, byteAt, four, isSame, LF, numberAt, SPACE, skipSpaces, wordEnd } from './bytes.ts';
 import { type Address, ASSURED, clearFlow, DNAT, type Flow, OFFLOADED, SNAT, UNREPLIED } from './flow.ts';
 
+const BLANK = four('    ');
 const TCP = four('tcp ');
 const TCP_6 = four('  6 ');
 const UDP = four('udp ');
 const UDP_17 = four(' 17 ');
 const SRC = four('src=');
-const DST = four('dst=');
-const SPOR = four('spor');
-const DPOR = four('dpor');
+// With the space before them: they must stand in the same line.
+const DST = four(' dst');
+const SPOR = four(' spo');
+const DPOR = four(' dpo');
 const ZONE = four('zone');
 const DELT = four('delt');
 const UNRE = four('[UNR');
@@ -73,12 +75,13 @@ function readHead(flow: Flow): boolean {
 function readProtocol(flow: Flow): boolean {
   const { bytes, view, at } = flow;
   // Nearly every line begins with one of two.
-  if (view.getInt32(at, true) === TCP && view.getInt32(at + 7, true) === TCP_6) {
+  const name = view.getInt32(at + 4, true) === BLANK ? view.getInt32(at, true) : 0;
+  if (name === TCP && view.getInt32(at + 7, true) === TCP_6) {
     flow.protocol = 6;
     flow.at = at + 10;
     return true;
   }
-  if (view.getInt32(at, true) === UDP && view.getInt32(at + 8, true) === UDP_17) {
+  if (name === UDP && view.getInt32(at + 8, true) === UDP_17) {
     flow.protocol = 17;
     flow.at = at + 11;
     return true;
@@ -97,7 +100,7 @@ function readOriginal(flow: Flow): boolean {
   const { view, source, destination } = flow;
   if (view.getInt32(flow.at, true) !== SRC) return false;
   if (!readAddress(flow, flow.at + 4, source)) return false;
-  if (view.getInt32(source.end + 1, true) !== DST) return false;
+  if (view.getInt32(source.end, true) !== DST) return false;
   if (!readAddress(flow, source.end + 5, destination)) return false;
   flow.at = destination.end;
   return true;
@@ -148,7 +151,7 @@ function toReply(flow: Flow): boolean {
     if (flow.at === at) return false;
   }
   if (!readReply(flow, 4, flow.destination, DNAT)) return false;
-  if (view.getInt32(flow.at + 1, true) !== DST) return false;
+  if (view.getInt32(flow.at, true) !== DST) return false;
   if (!readReply(flow, 5, flow.source, SNAT)) return false;
   if (sport < 0) return true;
   if (readPort(flow, SPOR) !== dport) flow.flags |= DNAT;
@@ -172,9 +175,8 @@ function readReply(flow: Flow, skip: number, other: Address, flag: number): bool
 
 /** ` sport=443`: −1, and no step, where there is none. */
 function readPort(flow: Flow, name: number): number {
-  const at = flow.at + 1;
-  if (flow.view.getInt32(at, true) !== name) return -1;
-  flow.at = at + 6;
+  if (flow.view.getInt32(flow.at, true) !== name) return -1;
+  flow.at += 7;
   return numberAt(flow);
 }
 

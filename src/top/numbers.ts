@@ -21,10 +21,11 @@ export function capacityOf({ cells }: NumberStore): number {
 
 /** Where the key's cell begins, or the free one where it belongs. */
 export function cellOf({ cells }: NumberStore, key: number): number {
-  const mask = cells.length / WIDTH - 1;
+  // A shift, not a division: it is asked three times for every line.
+  const last = cells.length - 1;
   const mixed = Math.imul(key, -1640531527);
-  let cell = ((mixed ^ (mixed >>> 15)) & mask) * WIDTH;
-  while (cells[cell + 1] !== 0 && cells[cell] !== key) cell = (cell + WIDTH) & (cells.length - 1);
+  let cell = ((mixed ^ (mixed >>> 15)) << 2) & last;
+  while (cells[cell] !== key && cells[cell + 1] !== 0) cell = (cell + WIDTH) & last;
   return cell;
 }
 

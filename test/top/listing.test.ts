@@ -88,6 +88,17 @@ describe('lines that are no flow', () => {
     expect(line.startsWith(first[0]?.text ?? '?')).toBe(true);
   });
 
+  test.each([' src=', ' dst=', ' sport=', ' dport=', ' mark='])(
+    'a line that is broken before %j is not joined',
+    (word) => {
+      for (let at = GOOD.indexOf(word); at >= 0; at = GOOD.indexOf(word, at + 1)) {
+        const { counted, lines } = census(`${GOOD.slice(0, at)}\n${GOOD.slice(at + 1)}\n${GOOD}\n`);
+        const whole = /src=.* src=.*dst=/.test(GOOD.slice(0, at)) ? 2 : 1;
+        expect([counted.flows, lines.bad().count]).toEqual([whole, 3 - whole]);
+      }
+    },
+  );
+
   test('only the first five are told', () => {
     const { lines } = census('x\n'.repeat(1000));
     expect(lines.bad().count).toBe(1000);
