@@ -103,7 +103,7 @@ function deadKinds({ kinds, unreplied, silent }: FlowSample): Kind[] {
       what: 'are established TCP connections without a packet for a day: their ends are gone, or keepalives are off',
       flows: silent,
       remedy: {
-        say: 'forget silent connections after a day; what must live longer in silence needs keepalives',
+        say: 'forget silent connections after a day (what must live longer in silence needs keepalives); --what-if of ctfix top tells how many that frees',
         command: 'sudo ctfix apply --timeout tcp_established=86400',
       },
     },

@@ -161,9 +161,6 @@ function larger({ facts, sizing }: Seen): Remedy[] {
   const say = 'max is one number for all namespaces, each may have as many flows: raise it';
   return [
     ...(max > 0 ? [{ say, command: `sudo ctfix apply --max ${wanted}` }] : []),
-    {
-      say: 'see who fills it there (the inode is that of /proc/PID/ns/net)',
-      command: 'sudo nsenter --net=/proc/PID/ns/net conntrack -L',
-    },
+    { say: 'see who fills it there', command: 'sudo ctfix top --namespaces' },
   ];
 }

@@ -1,6 +1,7 @@
 /** What a diagnosis could not look at: said, with the reason and the way, never passed over. Pure. */
 import { type Facts, isKnown, known, type Maybe } from '../model.ts';
 import { placeOf } from '../own.ts';
+import { grouped } from '../render/numbers.ts';
 import { quoted, type Seen, type Unseen } from './finding.ts';
 
 const SUDO = 'sudo ctfix doctor';
@@ -71,13 +72,18 @@ function namespaces({ diagnosis, root }: Facts): Unseen[] {
     told(
       `the table of network namespace ${name ?? inode}`,
       seen,
-      name === undefined
-        ? `ls -l /proc/*/ns/net | grep ${inode}`
-        : `sudo ip netns exec ${quoted(name)} cat /proc/net/stat/nf_conntrack`,
+      name === undefined ? 'sudo ctfix top --namespaces' : `sudo ip netns exec ${quoted(name)} sysctl ${COUNT_KEY}`,
     ),
   );
-  return [...told('other network namespaces', found, root ? 'sudo lsns -t net' : SUDO), ...hidden];
+  const [first] = hidden;
+  const many: Unseen[] =
+    first === undefined || hidden.length === 1
+      ? hidden
+      : [{ ...first, what: `the tables of ${grouped(hidden.length)} other network namespaces` }];
+  return [...told('other network namespaces', found, root ? 'sudo lsns -t net' : SUDO), ...many];
 }
+
+const COUNT_KEY = 'net.netfilter.nf_conntrack_count';
 
 /** Who fills the table is of interest from half full on. */
 function flows({ diagnosis, table: { count, max }, root }: Facts): Unseen[] {

@@ -26,9 +26,10 @@ import { type Look, lookAt } from './look.ts';
 import { otherNamespaces } from './rules-namespaces.ts';
 import { strayKeys } from './stray-keys.ts';
 import { parseSysctl, type SysctlFile } from './sysctl-files.ts';
+import { NETFILTER, PREFIX } from './table.ts';
 import { UFW_DEFAULTS, ufwSysctlFile } from './ufw.ts';
 
-type Seen = Pick<Facts, 'machine' | 'table' | 'config'>;
+type Seen = Pick<Facts, 'machine' | 'module' | 'table' | 'config'>;
 type Sleep = (ms: number) => Promise<void>;
 
 /**
@@ -37,6 +38,7 @@ type Sleep = (ms: number) => Promise<void>;
  * Child processes, each only where it tells something:
  * - `head -c 131072 /proc/net/nf_conntrack`, as root
  * - `ethtool -S`, once or twice for each network interface with a driver that counts what its cloud dropped
+ * - `nsenter --net=… cat …/nf_conntrack_count`, as root, for each other network namespace that shows no counters
  * - `stat -c …` where the initramfs loads nf_conntrack by itself
  * - beside these, for the counters (see secondLook): `conntrack -S`, as root, where the kernel has no
  *   /proc/net/stat/nf_conntrack and nf_conntrack_netlink is loaded already
@@ -52,7 +54,7 @@ export async function gatherDiagnosis(outer: Look, seen: Seen, sleep: Sleep): Pr
     gatherUnloads(look),
     gatherInitramfs(look, seen),
     live ? gatherSample(look, seen) : notInspected,
-    live ? gatherNamespaces(look.host, sleep) : notInspected,
+    live ? gatherNamespaces(look.host, seen, sleep) : notInspected,
     live ? gatherCloud(look, interfaces, sleep) : { interfaces: [] },
   ]);
   const before = new Set(outer.problems.map(({ file }) => file));
@@ -133,21 +135,33 @@ async function gatherSample(look: Look, { table }: Seen): Promise<Maybe<FlowSamp
 }
 
 /**
- * The tables of other namespaces through /proc/PID/net, which shows the namespace of that process to everybody; nobody
- * enters it. Source: get_proc_task_net in fs/proc/proc_net.c.
+ * The tables of other namespaces through /proc/PID/net, which shows the namespace of that process to everybody; only
+ * where it has no counters (Ubuntu) a child that reads one number enters. Source: get_proc_task_net in fs/proc/proc_net.c.
  */
-async function gatherNamespaces(host: ReadHost, sleep: Sleep): Promise<Maybe<readonly NamespaceTable[]>> {
+async function gatherNamespaces(
+  host: ReadHost,
+  { module }: Seen,
+  sleep: Sleep,
+): Promise<Maybe<readonly NamespaceTable[]>> {
+  if (module.state === 'absent') return [];
   if (!host.root) return { unknown: 'only root can see in which namespaces the processes of others are' };
   const found = await otherNamespaces(host);
-  const first = await Promise.all(found.map((each) => countersOf(host, each)));
+  const first = await oneByOne(found, (each) => countersOf(host, each));
   const drops = first.some((counters) => (known(counters)?.drop ?? 0) + (known(counters)?.early_drop ?? 0) > 0);
   if (drops) await sleep(PAUSE_MS);
-  const later = drops ? await Promise.all(found.map((each) => countersOf(host, each))) : first;
+  const later = drops ? await oneByOne(found, (each) => countersOf(host, each)) : first;
   return found.map(({ inode, name, processes }, at): NamespaceTable => {
     const gone = { unknown: 'the namespace was gone' };
     const counters = first[at] ?? gone;
     return { inode, ...(name === undefined ? {} : { name }), processes, counters, countersLater: later[at] ?? gone };
   });
+}
+
+/** A host may have hundreds of namespaces: not as many children at once. */
+async function oneByOne<T, R>(all: readonly T[], ask: (one: T) => Promise<R>): Promise<readonly R[]> {
+  const answers: R[] = [];
+  for (const one of all) answers.push(await ask(one));
+  return answers;
 }
 
 async function countersOf(
@@ -158,8 +172,15 @@ async function countersOf(
   if (pid === undefined) return { unknown: 'no process is in it that it could be seen through' };
   const file = COUNTERS.replace('/proc/net/', `/proc/${pid}/net/`);
   const text = await host.readFile(file).catch(() => undefined);
-  const counters = text === undefined ? undefined : parseCounters(text);
+  const counters = text === undefined ? await countIn(host, path) : parseCounters(text);
   return counters ?? { unknown: `${file} could not be read` };
+}
+
+/** The number of flows alone, where the kernel has no counters in /proc: the file shows the namespace of its reader. */
+async function countIn(host: ReadHost, path: string): Promise<Readonly<Record<string, number>> | undefined> {
+  const words = ['nsenter', `--net=${path}`, '--', 'cat', `${NETFILTER}/${PREFIX}count`] as const;
+  const { code, stdout } = await host.run(words, { timeoutMs: 5_000 });
+  return code === 0 && /^\d+\n?$/.test(stdout) ? { entries: Number(stdout) } : undefined;
 }
 
 /** Some process in a namespace that has a name in /run/netns. */

@@ -69,7 +69,7 @@ export async function gather(
   const table = live ? await gatherTable(look, module.state) : unseenTable;
   const [later, diagnosis] = await Promise.all([
     secondLook(look, { table, log, module }, deps),
-    deps.diagnosis === true ? gatherDiagnosis(look, { machine, table, config }, deps.sleep) : undefined,
+    deps.diagnosis === true ? gatherDiagnosis(look, { machine, module, table, config }, deps.sleep) : undefined,
   ]);
   const record = state === undefined ? { problems: [] } : parseState(state);
   look.problems.push(...record.problems);

@@ -34,7 +34,13 @@ test.each<[string, Said, Partial<DiagnosisFacts>, RegExp]>([
     'one namespace',
     {},
     { namespaces: [{ inode: 7, name: "it's", processes: [], counters: unknown, countersLater: unknown }] },
-    /ip netns exec 'it'\\''s' cat/,
+    /ip netns exec 'it'\\''s' sysctl net.netfilter.nf_conntrack_count/,
+  ],
+  [
+    'many namespaces',
+    {},
+    { namespaces: [7, 8].map((inode) => ({ inode, processes: [], counters: unknown, countersLater: unknown })) },
+    /^the tables of 2 other network namespaces > sudo ctfix top --namespaces$/,
   ],
   [
     'the flows of a full table',

@@ -121,6 +121,14 @@ describe('other namespaces', () => {
       { inode: 5, name: 'blue', counters: { unknown: 'no process is in it that it could be seen through' } },
     ]);
   });
+  test('without counters in /proc a child reads the number of flows', async () => {
+    const words = 'nsenter --net=/proc/8/ns/net -- cat /proc/sys/net/netfilter/nf_conntrack_count';
+    const found = await on({ links, commands: { [words]: ok('250\n') } });
+    expect(found.namespaces).toMatchObject([{ inode: 2, counters: { entries: 250 }, countersLater: { entries: 250 } }]);
+  });
+  test('without a module nobody has a table', async () => {
+    expect((await look(changed('no-module', { links }))).namespaces).toEqual([]);
+  });
   test('nobody but root looks', async () => {
     const found = await look(changed('debian12-idle-user', { files, links }));
     expect(found.namespaces).toHaveProperty('unknown');
