@@ -4,7 +4,7 @@ import { COUNTERS, parseCounters } from '../facts/counters.ts';
 import { NETFILTER, sizeOf } from '../facts/table.ts';
 import type { ReadHost } from '../host/host.ts';
 import type { Terminal, Woken } from '../host/screen.ts';
-import type { Maybe } from '../model.ts';
+import { known, type Maybe } from '../model.ts';
 import type { View } from '../render/paint.ts';
 import { watchScreen } from '../render/watch.ts';
 import { planPeak, watchEnd, watchJson, watchLine } from '../render/watch-log.ts';
@@ -56,7 +56,7 @@ async function watching(
     due = Math.max(due, Math.floor((terminal.clock() - began) / step)) + 1;
     const why = await onTime(began + step * due, terminal, () => show(state));
     if (why !== 'time') return { state, why };
-    state = nextLook(state, await sample(host, terminal, deps));
+    state = nextLook(state, await sample(host, terminal, deps, state.now));
     show(state);
   }
 }
@@ -90,27 +90,24 @@ function sayEnd(state: Watched, terminal: Terminal, flags: WatchFlags, deps: Dep
   deps.write(watchEnd(state));
 }
 
-async function sample(host: ReadHost, terminal: Terminal, deps: Deps): Promise<Sample> {
-  const [count, max, counters, load] = await Promise.all([
+async function sample(host: ReadHost, terminal: Terminal, deps: Deps, before?: Sample): Promise<Sample> {
+  const [count, max, counters] = await Promise.all([
     numberIn(host, `${NETFILTER}/nf_conntrack_count`),
     numberIn(host, `${NETFILTER}/nf_conntrack_max`),
     countersOf(host),
-    host.stat('/sys/module/nf_conntrack').then(
-      (stat) => stat?.inode,
-      () => undefined,
-    ),
   ]);
   const loaded = count !== undefined || max !== undefined;
   const absent = { unknown: 'nf_conntrack is not loaded' };
-  return {
-    at: terminal.clock(),
-    time: deps.now(),
-    loaded,
-    count: count ?? absent,
-    max: max ?? absent,
-    counters: loaded ? counters : absent,
-    load,
-  };
+  const now = { loaded, count: count ?? absent, max: max ?? absent, counters: loaded ? counters : absent };
+  return { at: terminal.clock(), time: deps.now(), ...now, load: await loadOf(host, now, before) };
+}
+
+/** A load of the module empties the table: while there are no fewer flows than before, it is the same one. */
+async function loadOf(host: ReadHost, { count }: Pick<Sample, 'count'>, before?: Sample): Promise<number | undefined> {
+  const [was, is] = [before === undefined ? undefined : known(before.count), known(count)];
+  if (before !== undefined && was !== undefined && is !== undefined && is >= was && is > 0) return before.load;
+  const stat = await host.stat('/sys/module/nf_conntrack').catch(() => undefined);
+  return stat?.inode;
 }
 
 /** undefined where there is no such key. */
