@@ -1,4 +1,5 @@
 /** What is no longer as it was when a plan was saved, one row each: old and new. Pure. */
+import type { OutcomeLine } from './apply/outcome.ts';
 import { boundOf, type Digest, isUnread } from './frozen.ts';
 import { type Action, type Facts, isKnown, type Maybe, type Plan, type SavedPlan } from './model.ts';
 import { keyOf } from './own.ts';
@@ -113,4 +114,45 @@ function stable(value: unknown): string {
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
       : inner,
   );
+}
+
+/** Rows as lines of an outcome. */
+export function movedLines(moved: readonly Moved[]): OutcomeLine[] {
+  return moved.map(({ what, planned, now }) => {
+    const text = `${what} was ${planned} when this was planned and is ${now} now`;
+    return { kind: 'moved', item: what, text, values: { before: planned, now } };
+  });
+}
+
+/**
+ * A line for each step that would now be done to something else, or to something that has changed, with old and new. What
+ * would be written is not compared: it may hang on the count, which moves all the time.
+ */
+export function stepsMoved(planned: readonly Action[], now: readonly Action[]): OutcomeLine[] {
+  const lines: OutcomeLine[] = [];
+  for (let at = 0; at < Math.max(planned.length, now.length); at++) {
+    const [then, today] = [planned[at], now[at]];
+    if (touched(then) !== touched(today)) lines.push(stepMoved(at + 1, then, today));
+  }
+  return lines;
+}
+
+function stepMoved(number: number, then: Action | undefined, today: Action | undefined): OutcomeLine {
+  const base = { kind: 'moved', item: `step ${number}` } as const;
+  if (then !== undefined && today !== undefined && 'path' in then && 'path' in today && then.path === today.path) {
+    const what = then.do === 'set-value' ? then.name : then.path;
+    const text = `${what} is no longer as it was when this was planned`;
+    return { ...base, text, values: { before: then.before, now: today.before } };
+  }
+  const text = `step ${number} would be another one now`;
+  return { ...base, text, values: { before: words(then), now: words(today) } };
+}
+
+/** What an action does to what; undefined for none. */
+function touched(action: Action | undefined): string | undefined {
+  if (action === undefined) return undefined;
+  if (action.do === 'reload') return JSON.stringify(action.step);
+  if (action.do === 'refresh') return JSON.stringify(action.command);
+  const { do: what, path, before } = action;
+  return JSON.stringify({ do: what, path, before });
 }

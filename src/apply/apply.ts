@@ -1,15 +1,7 @@
 /** Carries out a plan: checked, locked, recorded ahead, read back, proved; or everything back as it was. */
 import { CtfixError, StepFailed } from '../errors.ts';
-import {
-  type Action,
-  type ChangeRecord,
-  type Facts,
-  isEmpty,
-  isKnown,
-  type JournalLine,
-  known,
-  type Plan,
-} from '../model.ts';
+import { type ChangeRecord, type Facts, isEmpty, isKnown, type JournalLine, known, type Plan } from '../model.ts';
+import { movedLines, stepsMoved } from '../moved.ts';
 import { beginOf, executeAll } from './execute.ts';
 import { createJournal, type Journal, journalIds, newId } from './journal.ts';
 import { takeLock } from './lock.ts';
@@ -20,7 +12,7 @@ import { proveModprobe } from './prove.ts';
 import { append, revert } from './revert.ts';
 import { sentenceOf } from './sentence.ts';
 import { isOpen, promiseOf, rebuildState, recordsIn } from './state.ts';
-import { openStateDir } from './statedir.ts';
+import { hasStateDir, openStateDir } from './statedir.ts';
 import { bootIdOf, liveValues, uptimeOf } from './values.ts';
 import { checkTargets } from './verify.ts';
 import { logChange, whoIs } from './who.ts';
@@ -37,6 +29,9 @@ export async function apply(plan: Plan, facts: Facts, deps: ApplyDeps): Promise<
   if (plan.refusals.length > 0) return { exit: 'refused', lines: refusals(plan) };
   if (isEmpty(plan)) return { exit: 'ok', lines: [{ kind: 'note', text: 'there is nothing to do' }] };
   if (!deps.host.root) throw new CtfixError('notRoot', 'making this change needs root', { hint: 'sudo ctfix apply' });
+  // What is refused leaves nothing behind, not even an empty directory for the records.
+  const first = hasStateDir(deps.stateDir) ? undefined : await obstacles(plan, facts, deps);
+  if (first !== undefined) return first;
   openStateDir(deps.stateDir);
   const lock = await takeLock(deps.stateDir, deps.host, deps.now());
   try {
@@ -59,7 +54,9 @@ async function obstacles(plan: Plan, facts: Facts, deps: ApplyDeps): Promise<Out
     return { exit: 'stale', lines: [{ kind: 'moved', item: last, text: 'another change was made since' }] };
   }
   const fresh = await deps.survey();
-  if (fresh.plan.refusals.length > 0) return { exit: 'refused', lines: refusals(fresh.plan) };
+  if (fresh.plan.refusals.length > 0 && (fresh.moved ?? []).length === 0) {
+    return { exit: 'refused', lines: refusals(fresh.plan) };
+  }
   const moved = movedSince(plan, facts, fresh);
   if (moved.length > 0) return { exit: 'stale', lines: moved };
   const lines = [...(await missingNet(plan, deps)), ...(await preflight(plan, deps.stateDir, deps.host))];
@@ -74,31 +71,13 @@ function stillOpen({ id, at, pendingConfirm }: ChangeRecord): OutcomeLine {
   return { kind: 'refused', item: id, text };
 }
 
-/**
- * What is no longer as it was planned for: another thing would be done, or done to something that has changed. What
- * would be written is not compared: it may hang on the count, which moves all the time. Pure.
- */
-function movedSince(plan: Plan, facts: Facts, fresh: { facts: Facts; plan: Plan }): OutcomeLine[] {
-  const lines: OutcomeLine[] = [];
+/** What is no longer as it was planned for. Pure. */
+function movedSince(plan: Plan, facts: Facts, fresh: Awaited<ReturnType<ApplyDeps['survey']>>): OutcomeLine[] {
+  if (fresh.moved !== undefined && fresh.moved.length > 0) return movedLines(fresh.moved);
   const [before, after] = [known(facts.module.inode), known(fresh.facts.module.inode)];
-  if (before !== after)
-    lines.push({ kind: 'moved', item: 'module', text: 'nf_conntrack was loaded or unloaded since' });
-  const length = Math.max(plan.actions.length, fresh.plan.actions.length);
-  for (let seq = 0; seq < length; seq++) {
-    const [planned, now] = [touched(plan.actions[seq]), touched(fresh.plan.actions[seq])];
-    if (planned === now) continue;
-    const text = `step ${seq + 1} would be another one now`;
-    lines.push({ kind: 'moved', item: `step ${seq + 1}`, text, values: { before: planned, now } });
-  }
-  return lines;
-}
-
-function touched(action: Action | undefined): string | undefined {
-  if (action === undefined) return undefined;
-  if (action.do === 'reload') return JSON.stringify(action.step);
-  if (action.do === 'refresh') return JSON.stringify(action.command);
-  const { do: what, path, before } = action;
-  return JSON.stringify({ do: what, path, before });
+  const text = 'nf_conntrack was loaded or unloaded since';
+  const module: OutcomeLine[] = before === after ? [] : [{ kind: 'moved', item: 'module', text }];
+  return [...module, ...stepsMoved(plan.actions, fresh.plan.actions)];
 }
 
 async function carryOut(plan: Plan, deps: ApplyDeps): Promise<Outcome> {

@@ -3,6 +3,7 @@ import type { Argv } from '../command.ts';
 import type { ExitName } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { ChangeRecord, Facts, JournalLine, Plan } from '../model.ts';
+import type { Moved } from '../moved.ts';
 
 /** What takes a change back when the process that made it cannot any more. */
 export type Recovery = {
@@ -23,8 +24,8 @@ export type ApplyDeps = {
   progress(text: string): void;
   /** true once SIGINT, SIGTERM or SIGHUP came; looked at between steps, never in the middle of one */
   interrupted(): boolean;
-  /** facts and plan once more, with the options of the plan that is applied */
-  survey(): Promise<{ readonly facts: Facts; readonly plan: Plan }>;
+  /** facts and plan once more, with the options of the plan that is applied; `moved`: why a saved one is stale */
+  survey(): Promise<{ readonly facts: Facts; readonly plan: Plan; readonly moved?: readonly Moved[] }>;
   readonly recovery: Recovery;
   /** seconds in which the change must be confirmed, or it goes back; absent: it need not be */
   readonly confirmWithin?: number;

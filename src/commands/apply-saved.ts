@@ -1,14 +1,14 @@
 /** The work of `ctfix apply PLAN`: the saved plan is made again here, compared, and carried out when it is the same. */
 import { CtfixError, EXIT } from '../errors.ts';
 import { sha256 } from '../host/chance.ts';
-import { drifted } from '../moved.ts';
+import { drifted, movedLines } from '../moved.ts';
 import { planOptions } from '../options.ts';
 import { json } from '../render/json.ts';
-import { movedLines, savedReport, staleText } from '../render/plan-saved.ts';
+import { savedReport, staleText } from '../render/plan-saved.ts';
 import { planText } from '../render/plan-text.ts';
 import { surveySaved } from '../saved-survey.ts';
 import type { ApplyFlags } from './apply.ts';
-import { answer, carryOut, type Job } from './apply-run.ts';
+import { answer, carryOut } from './apply-run.ts';
 import type { Deps } from './deps.ts';
 import { readPlan } from './plan-file.ts';
 
@@ -33,10 +33,5 @@ export async function runApplySaved(path: string, flags: ApplyFlags, deps: Deps)
     else deps.write(staleText({ moved, drifted: drifted(saved, facts) }, deps.view('stdout', flags)));
     return EXIT.stale;
   }
-  // What moves under the lock leaves no step as it was.
-  const again: Job['again'] = async () => {
-    const now = await look();
-    return now.moved.length === 0 ? now : { facts: now.facts, plan: { ...now.plan, actions: [] } };
-  };
-  return carryOut({ ...report, plan, facts, again, source: saved }, undefined, flags, deps);
+  return carryOut({ ...report, plan, facts, again: look, source: saved }, undefined, flags, deps);
 }

@@ -17,8 +17,7 @@ export async function runPerform(id: string, deps: Deps): Promise<number> {
   const again: Job['again'] = async () => {
     const host = await deps.look(flags);
     if (saved === undefined) return survey(host, plan.options, deps);
-    const now = await surveySaved(host, saved, { ...deps, digest: sha256 });
-    return now.moved.length === 0 ? now : { facts: now.facts, plan: { ...now.plan, actions: [] } };
+    return surveySaved(host, saved, { ...deps, digest: sha256 });
   };
   const surroundings = await applyDeps(flags, again, own);
   const asked = confirmWithin === undefined ? {} : { confirmWithin };

@@ -1,5 +1,4 @@
 /** What is said about a plan that was saved: when, for which host, and what has moved since. Pure. */
-import type { OutcomeLine } from '../apply/outcome.ts';
 import type { SavedPlan } from '../model.ts';
 import type { Moved } from '../moved.ts';
 import { escapeLine } from './escape.ts';
@@ -56,12 +55,4 @@ export function staleText(note: Omit<SavedNote, 'at'>, view: View): string {
     'ctfix plan --save makes a new plan',
   ];
   return `${lines.join('\n')}\n`;
-}
-
-/** The same as data. */
-export function movedLines(moved: readonly Moved[]): OutcomeLine[] {
-  return moved.map(({ what, planned, now }) => {
-    const text = `${what} was ${planned} when this was planned and is ${now} now`;
-    return { kind: 'moved', item: what, text, values: { before: planned, now } };
-  });
 }

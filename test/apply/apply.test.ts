@@ -80,16 +80,6 @@ describe('apply', () => {
     expect((await apply({ ...plan, refusals }, facts, deps)).exit).toBe('refused');
   });
 
-  test('stale: somebody else wrote the file after it was planned', async () => {
-    const { memory, plan, deps, facts } = await setUp();
-    memory.files.set(OWN.sysctl, { text: 'net.netfilter.nf_conntrack_max = 9\n', mode: 0o644 });
-    const fresh = planOf(memory, TARGETS, growActions(memory, TARGETS));
-    const before = memory.snapshot();
-    const outcome = await apply(plan, facts, { ...deps, survey: async () => ({ facts, plan: fresh }) });
-    expect(outcome).toMatchObject({ exit: 'stale', lines: [{ kind: 'moved', item: 'step 2' }] });
-    expect(memory.snapshot()).toEqual(before);
-  });
-
   test('a count that moved is no reason to refuse: only what is written would differ', async () => {
     const { memory, plan, deps, facts } = await setUp();
     const more = { ...TARGETS, max: 131584, buckets: 131584 };
@@ -97,12 +87,6 @@ describe('apply', () => {
     const survey = async () => ({ facts: await look(memory.host), plan: fresh });
     expect((await apply(plan, facts, { ...deps, survey })).exit).toBe('ok');
     expect(memory.kernel.max).toBe(131072);
-  });
-
-  test('stale: the module was loaded anew', async () => {
-    const { plan, deps, facts } = await setUp();
-    const old = { ...facts, module: { ...facts.module, inode: 1 } };
-    expect((await apply(plan, old, deps)).lines).toMatchObject([{ kind: 'moved', item: 'module' }]);
   });
 
   test.each([
