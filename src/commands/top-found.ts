@@ -6,6 +6,11 @@ import type { Flow } from '../top/flow.ts';
 import type { Found } from '../top/report.ts';
 import { type Dump, hasNetlink, isTracking, readers, readOthers, readTable } from './top-live.ts';
 
+const LOADED = 'nf_conntrack_netlink was loaded to list the table and stays: unloading it would deafen others';
+const SLOW = 'a large table is read faster through conntrack: install the package conntrack (conntrack-tools)';
+/** Before 6.16 the kernel starts over at the first bucket for every page of /proc/net/nf_conntrack (5e4d107abd79). */
+const LARGE = 50_000;
+
 /**
  * Counts every flow of this host into the census.
  * @param namespaces also those of other network namespaces
@@ -29,12 +34,12 @@ export async function foundLive(
     ? await readOthers(host, reader, take, { tick, namespace: (name) => closeNamespace(census, name) })
     : [];
   const loaded = reader.loads && (await hasNetlink(host));
-  const note = 'nf_conntrack_netlink was loaded to list the table and stays: unloading it would deafen others';
+  const slow = reader.origin.kind === 'proc' && census.flows > LARGE;
   return {
     origin: reader.origin,
     forms: own.listing.forms(),
     bad: badOf([own, ...others]),
-    notes: loaded ? [note] : [],
+    notes: [...(loaded ? [LOADED] : []), ...(slow ? [SLOW] : [])],
   };
 }
 

@@ -75,6 +75,14 @@ describe('on this host', () => {
     expect(rowsOf(report, 'source')).toEqual(['1 10.0.0.9']);
   });
 
+  test('out of /proc, and large', async () => {
+    const { files, ...rest } = without('/usr/sbin/conntrack');
+    const commands = { 'cat -- /proc/net/nf_conntrack': printed(line('10.0.0.9').repeat(50_001)) };
+    expect((await answer([], { ...rest, files: files ?? {}, commands })).notes).toEqual([
+      expect.stringContaining('read faster through conntrack'),
+    ]);
+  });
+
   test('neither', async () => {
     const { files, ...rest } = both;
     const error = await wrong([], { ...rest, files: { [`${SYSCTL}count`]: files?.[`${SYSCTL}count`] ?? '' } });
