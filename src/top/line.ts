@@ -14,12 +14,16 @@ const TCP_6 = four('  6 ');
 const UDP = four('udp ');
 const UDP_17 = four(' 17 ');
 const SRC = four('src=');
-// With the space before them: they must stand in the same line.
+// With the space before them, and whole up to the `=`: they must stand in the same line.
 const DST = four(' dst');
+const EQUALS = 61;
 const SPOR = four(' spo');
 const DPOR = four(' dpo');
+const PORT = four('ort=');
 const ZONE = four('zone');
 const DELT = four('delt');
+const TA_T = four('ta-t');
+const IME = four('ime=');
 const UNRE = four('[UNR');
 const ASSU = four('[ASS');
 const MARK = four('mark');
@@ -100,7 +104,7 @@ function readOriginal(flow: Flow): boolean {
   const { view, source, destination } = flow;
   if (view.getInt32(flow.at, true) !== SRC) return false;
   if (!readAddress(flow, flow.at + 4, source)) return false;
-  if (view.getInt32(source.end, true) !== DST) return false;
+  if (!isDst(flow, source.end)) return false;
   if (!readAddress(flow, source.end + 5, destination)) return false;
   flow.at = destination.end;
   return true;
@@ -151,7 +155,7 @@ function toReply(flow: Flow): boolean {
     if (flow.at === at) return false;
   }
   if (!readReply(flow, 4, flow.destination, DNAT)) return false;
-  if (view.getInt32(flow.at, true) !== DST) return false;
+  if (!isDst(flow, flow.at)) return false;
   if (!readReply(flow, 5, flow.source, SNAT)) return false;
   if (sport < 0) return true;
   if (readPort(flow, SPOR) !== dport) flow.flags |= DNAT;
@@ -173,9 +177,14 @@ function readReply(flow: Flow, skip: number, other: Address, flag: number): bool
   return flow.at > at && byteAt(bytes, flow.at) <= SPACE;
 }
 
+function isDst({ bytes, view }: Flow, at: number): boolean {
+  return view.getInt32(at, true) === DST && byteAt(bytes, at + 4) === EQUALS;
+}
+
 /** ` sport=443`: −1, and no step, where there is none. */
 function readPort(flow: Flow, name: number): number {
-  if (flow.view.getInt32(flow.at, true) !== name) return -1;
+  const { view, at } = flow;
+  if (view.getInt32(at, true) !== name || view.getInt32(at + 3, true) !== PORT) return -1;
   flow.at += 7;
   return numberAt(flow);
 }
@@ -202,8 +211,12 @@ function readTail(flow: Flow): void {
 /** Words that most lines do not have. What is offloaded is assured, and says only the one. */
 function readRare(flow: Flow, next: number, at: number): void {
   if (next === OFFL || next === HW_O) flow.flags |= OFFLOADED | ASSURED;
-  else if (next === ZONE && byteAt(flow.bytes, at + 4) === 61) flow.zone = valueAt(flow, at + 5, 0);
-  else if (next === DELT) flow.age = valueAt(flow, at + 11, -1);
+  else if (next === ZONE && byteAt(flow.bytes, at + 4) === EQUALS) flow.zone = valueAt(flow, at + 5, 0);
+  else if (next === DELT && isDeltaTime(flow, at)) flow.age = valueAt(flow, at + 11, -1);
+}
+
+function isDeltaTime({ view }: Flow, at: number): boolean {
+  return view.getInt32(at + 3, true) === TA_T && view.getInt32(at + 7, true) === IME;
 }
 
 function valueAt(flow: Flow, at: number, none: number): number {

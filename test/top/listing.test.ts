@@ -99,6 +99,17 @@ describe('lines that are no flow', () => {
     },
   );
 
+  test('a line that is cut anywhere, in a word too, takes nothing of the next one', () => {
+    const line = GOOD.replace('mark=0', 'mark=0 delta-time=5 zone=3');
+    for (let at = 1; at < line.length; at += 1) {
+      const { counted, lines } = census(`${line.slice(0, at)}\n${GOOD}\n`);
+      expect([at, counted.flows + lines.bad().count]).toEqual([at, 2]);
+      expect(rows(counted, 'source')['10.0.0.6'] ?? 0).toBe(counted.flows);
+      const last = census(line.slice(0, at));
+      expect(last.counted.flows + last.lines.bad().count).toBe(1);
+    }
+  });
+
   test('only the first five are told', () => {
     const { lines } = census('x\n'.repeat(1000));
     expect(lines.bad().count).toBe(1000);
