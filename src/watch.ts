@@ -34,10 +34,10 @@ type ByCause = Partial<Readonly<Record<Cause, number>>>;
 
 /** The highest count in a slice of time; slices are numbered from the start on. */
 export type Slice = { readonly number: number; readonly high: number };
-export type Event = { readonly time: Date; readonly text: string };
+type Event = { readonly time: Date; readonly text: string };
 
 /** When the table will be full if it goes on like this. `slope`: flows a second. */
-export type Outlook =
+type Outlook =
   | 'full'
   | 'no limit'
   | 'not filling'

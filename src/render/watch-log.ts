@@ -54,7 +54,7 @@ export function watchJson(state: Watched): string {
   const { now, growth, fresh, rates, totals, outlook, highest } = state;
   const record = {
     schema: 'ctfix.watch/v1',
-    time: now.time,
+    at: now.time,
     loaded: now.loaded,
     count: now.count,
     max: now.max,
@@ -65,7 +65,7 @@ export function watchJson(state: Watched): string {
     drops: totals,
     outlook: typeof outlook === 'object' ? 'filling' : outlook,
     ...(typeof outlook === 'object' ? { secondsToFull: Math.round(outlook.seconds), slope: outlook.slope } : {}),
-    highest,
+    ...(highest === undefined ? {} : { highest: { count: highest.count, at: highest.time } }),
     events: happened(state),
   };
   return `${escapeJson(JSON.stringify(record))}\n`;

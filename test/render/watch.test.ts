@@ -1,10 +1,16 @@
 /** A watched table: as a screen, as a line, as an object. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { watchScreen } from '../../src/render/watch.ts';
 import { watchEnd, watchJson, watchLine } from '../../src/render/watch-log.ts';
 import { nextLook, type Sample, type Watched, watched } from '../../src/watch.ts';
 import { COLOURED, hostile, leftControls, PLAIN } from './support.ts';
+
+const schema = JSON.parse(readFileSync(join(import.meta.dirname, '../../docs/watch-v1.schema.json'), 'utf8'));
+const valid = new Ajv2020({ strict: true, allErrors: true }).compile(schema);
 
 const START = Date.UTC(2026, 10, 24, 9, 0, 0);
 const at = (seconds: number, count: number, more: Partial<Sample> = {}): Sample => ({
@@ -105,7 +111,7 @@ test('an object for a program, in one line', () => {
   expect(text).toMatch(/^\{[^\n]*\}\n$/);
   expect(JSON.parse(text)).toEqual({
     schema: 'ctfix.watch/v1',
-    time: '2026-11-24T09:00:42.000Z',
+    at: '2026-11-24T09:00:42.000Z',
     loaded: true,
     count: 52_600,
     max: 65_536,
@@ -117,9 +123,24 @@ test('an object for a program, in one line', () => {
     outlook: 'filling',
     secondsToFull: 43,
     slope: 300,
-    highest: { count: 52_600, time: '2026-11-24T09:00:42.000Z' },
+    highest: { count: 52_600, at: '2026-11-24T09:00:42.000Z' },
     events: [],
   });
+});
+
+test('every object satisfies its schema', () => {
+  const gone = { unknown: 'nf_conntrack is not loaded' };
+  const absent = { ...at(2, 0), loaded: false, count: gone, max: gone, counters: gone };
+  for (const state of [
+    filling,
+    states(at(0, 5)),
+    states(absent),
+    states(at(0, 5), absent),
+    states(at(0, 9, { max: 0 })),
+  ]) {
+    valid(JSON.parse(watchJson(state)));
+    expect(valid.errors).toBeNull();
+  }
 });
 
 describe('the last words', () => {
