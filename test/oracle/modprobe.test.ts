@@ -6,7 +6,7 @@ import { lookAt } from '../../src/facts/look.ts';
 import { hashsizeOf, moduleName } from '../../src/facts/modprobe-files.ts';
 import type { ConfigFacts } from '../../src/model.ts';
 import type { Files } from './programs.ts';
-import { RELEASE } from './root.ts';
+import { RELEASE, type Suite } from './root.ts';
 import { agree, roots, whySkipped } from './support.ts';
 import { textOf, treeOf } from './trees.ts';
 
@@ -55,7 +55,9 @@ const cmdline = fc.oneof(
 
 describe.skipIf(skipped)('modprobe', { timeout: 900_000 }, () => {
   test.each(roots)('%s, %s: modprobe --show-depends', async (suite, layout) => {
-    const tree = fc.tuple(treeOf('modprobe.d', layout, textOf(line)).filter(isDefined), cmdline);
+    const text = textOf(line).map((text) => (suite === 'trixie' ? text.replace(/\\+$/, '') : text));
+    const trees = treeOf('modprobe.d', layout, text).filter((files) => isDefined(files, suite));
+    const tree = fc.tuple(trees, suite === 'bullseye' ? cmdline.filter((text) => !text.includes('"')) : cmdline);
     await agree([suite, layout], 'modprobe', tree, async (asked, [files, cmdline]) => {
       const load = ['modprobe', '-S', RELEASE, '--show-depends', 'nf_conntrack'];
       const [shown, config] = await asked.ask({ files, cmdline, run: [load, ['modprobe', '-c']] });
@@ -68,12 +70,16 @@ describe.skipIf(skipped)('modprobe', { timeout: 900_000 }, () => {
 });
 
 /**
- * modprobe takes a link to nothing for whatever the last entry that it looked at was: for a directory after a directory,
- * in the order of readdir(3) (conf_files_filter_out in libkmod-config.c does not look at how fstatat(2) ended).
+ * Where the versions differ, ctfix reads as kmod 30 does: kmod 28 knows neither /usr/local/lib nor quotes around an option
+ * on the command line, and 34 passes over links to nothing and takes a backslash at the end of a file for nothing.
+ * Both before 34 take a link to nothing for whatever the last entry that they looked at was, in the order of readdir(3):
+ * for a directory after a directory (conf_files_filter_out in libkmod-config.c does not look at how fstatat(2) ended).
  */
-function isDefined(files: Files): boolean {
+function isDefined(files: Files, suite: Suite): boolean {
   const leadsTo = Object.values(files).map((file) => ('link' in file ? file.link : 'dir' in file ? '/etc' : ''));
-  return !leadsTo.includes('/etc') || leadsTo.every((target) => /^(|\/etc|.*\/dev\/null)$/.test(target));
+  const sure = leadsTo.every((target) => /^(|\/etc|\/etc\/elsewhere\.conf|\/dev\/null)$/.test(target));
+  if (suite === 'bullseye' && JSON.stringify(files).includes('/usr/local/')) return false;
+  return sure || (suite !== 'trixie' && !leadsTo.includes('/etc'));
 }
 
 /** The last hashsize of all the lines put together, the command line last; none where any of them ends the load. */
