@@ -40,7 +40,7 @@ test('saved by an ordinary user, applied through sudo; the login is in the recor
     expect(await who(vm)).toBe('"who":"admin (login uid 1000)"');
     expect(await vm.sh('journalctl -t ctfix --no-pager -o cat')).toContain('by admin (login uid 1000): applied');
     // Its own change has moved the host: the same plan is no plan for it any more.
-    expect(await login(vm, APPLY, 4)).toMatch(/^max +\d+ +131072$/m);
+    expect(await login(vm, APPLY, 4)).toMatch(/^ +max +\d+ +131072$/m);
     await says(vm, 'rollback', 0);
     expect(await table(vm)).toEqual(before);
     await login(vm, SAVE);
@@ -66,26 +66,26 @@ test('the host moves: exit code 4, each thing with old and new, nothing touched'
         'max',
         'sysctl -qw net.netfilter.nf_conntrack_max=70000',
         'sysctl -qw net.netfilter.nf_conntrack_max=65536',
-        /^max +65536 +70000$/m,
+        /^ +max +65536 +70000$/m,
       ],
       [
         'a timeout',
         'sysctl -qw net.netfilter.nf_conntrack_tcp_timeout_established=500000',
         'sysctl -qw net.netfilter.nf_conntrack_tcp_timeout_established=432000',
-        /^\S*tcp_timeout_established +432000 +500000$/m,
+        /^ +\S*tcp_timeout_established +432000 +500000$/m,
       ],
       [
         'a file',
         'echo net.netfilter.nf_conntrack_max=99999 >/etc/sysctl.d/50-other.conf',
         'rm /etc/sysctl.d/50-other.conf',
-        /^\/etc\/sysctl\.d\/50-other\.conf +absent.* +sha256 [0-9a-f]{12}$/m,
+        /^ +\/etc\/sysctl\.d\/50-other\.conf +absent.* +sha256 [0-9a-f]{12}$/m,
       ],
-      ['the firewall', 'systemctl stop fail2ban ufw', 'systemctl start ufw fail2ban', /^ufw\S* +active +inactive$/m],
+      ['the firewall', 'systemctl stop fail2ban ufw', 'systemctl start ufw fail2ban', /^ +ufw\S* +active +inactive$/m],
       [
         'the machine',
         `echo ${'7'.repeat(32)} >/etc/machine-id`,
         `echo ${machine} >/etc/machine-id`,
-        new RegExp(`^machine id +${machine} +7{32}$`, 'm'),
+        new RegExp(`^ +machine id +${machine} +7{32}$`, 'm'),
       ],
     ];
     await login(vm, SAVE);
