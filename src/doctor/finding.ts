@@ -6,6 +6,7 @@ import { type Facts, known, type Sizing } from '../model.ts';
 import { askedLine } from '../nextboot.ts';
 import { TIMEOUT_KEYS } from '../options.ts';
 import { type Lost, type Origin, origins } from '../origin.ts';
+import { knownNames } from '../origin-defaults.ts';
 import { BUCKETS_KEY, MAX_KEY } from '../own.ts';
 import { isLess } from '../present.ts';
 import { size } from '../sizing.ts';
@@ -130,11 +131,21 @@ export function quoted(word: string): string {
 /** A line that is passed over, and the value that it is about. */
 export type Passed = { readonly origin: Origin; readonly lost: Lost };
 
-/** The lines that are passed over for one of these reasons. */
-export function passedOver({ origins: all }: Pick<Seen, 'origins'>, ...codes: readonly Lost['code'][]): Passed[] {
-  return all.flatMap((origin) =>
-    origin.lost.filter(({ code }) => codes.includes(code)).map((lost) => ({ origin, lost })),
-  );
+/** The lines that are passed over for one of these reasons; keys that do not exist are another matter (strayKeys). */
+export function passedOver(
+  { origins: all, facts }: Pick<Seen, 'origins' | 'facts'>,
+  ...codes: readonly Lost['code'][]
+): Passed[] {
+  return all
+    .filter(({ name }) => exists(facts, name))
+    .flatMap((origin) => origin.lost.filter(({ code }) => codes.includes(code)).map((lost) => ({ origin, lost })));
+}
+
+/** Whether this kernel has the key; without a module, whether any has. */
+function exists({ table }: Facts, name: string): boolean {
+  if (name === 'max' || name === 'buckets') return true;
+  const here = Object.keys(table.values);
+  return (here.length > 0 ? here : knownNames()).includes(name);
 }
 
 /** Whether something is missing without the line: a size when there is, or will be, less; any other value always. */

@@ -80,7 +80,7 @@ function sizeFlag({ name }: Origin, { value }: Lost): string[] {
 const ASKS_LESS: Remedy = { say: 'the line asks for less than there is: take it out' };
 
 const MODULES_LOAD: Remedy = {
-  say: 'or have the module loaded before the files are read',
+  say: 'have the module loaded before the files are read',
   command: 'echo nf_conntrack | sudo tee /etc/modules-load.d/nf_conntrack.conf',
 };
 

@@ -3,7 +3,7 @@ import { fileClashes, ownerClashes, settle, type Wanted } from '../conflicts.ts'
 import { type Facts, known } from '../model.ts';
 import { isActive, nextBoot } from '../nextboot.ts';
 import { type Lost, lostText, type Origin } from '../origin.ts';
-import { BUCKETS_KEY, keyOf, MAX_KEY, OWN } from '../own.ts';
+import { BUCKETS_KEY, MAX_KEY, OWN } from '../own.ts';
 import { KUBE_PROXY_REMEDY } from '../owners.ts';
 import { isLess } from '../present.ts';
 import { grouped } from '../render/numbers.ts';
@@ -145,14 +145,9 @@ export function loadersDisagree(seen: Seen): Finding | undefined {
     remedies: [
       {
         say: `set ${first.key} to ${first.boot.value} on line ${first.procps.line} of ${first.procps.file}, or remove that line`,
-        ...applyCommand(nameOf(first.key), first.boot.value, ' --take-over'),
       },
     ],
   };
-}
-
-function nameOf(key: string): string {
-  return key.slice(keyOf('').length);
 }
 
 /** kube-proxy is active, and max is not what the files ask for. */

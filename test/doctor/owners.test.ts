@@ -66,6 +66,12 @@ describe('drop-in-lost', () => {
       'warning',
       /tee \/etc\/modules-load.d\/nf_conntrack.conf/,
     ],
+    [
+      'a key that this kernel does not have is another matter',
+      { files: { '/etc/sysctl.d/90-x.conf': sets(1, 'net.netfilter.nf_conntrack_helper') } },
+      {},
+      undefined,
+    ],
     ['no file', {}, {}, undefined],
     ['in a container the files decide nothing', { files: dropIn, table: { namespace: 'child' } }, {}, undefined],
   ]);
