@@ -21,6 +21,7 @@ export async function preflight(plan: Plan, stateDir: string, host: ReadHost): P
     ...(await oddFiles(host, files)),
     ...(await fullPlaces(host, [stateDir, ...files.map((path) => posix.dirname(path))])),
     ...(await missingPrograms(host, plan)),
+    ...(await poorCopy(host, plan)),
   ];
 }
 
@@ -91,6 +92,19 @@ async function fullPlaces(host: ReadHost, dirs: readonly string[]): Promise<Outc
 
 async function existing(host: ReadHost, dir: string): Promise<string> {
   return dir === '/' || (await host.stat(dir)) !== undefined ? dir : existing(host, posix.dirname(dir));
+}
+
+/**
+ * A file that is there keeps owner, mode, attributes and label by cp(1) of GNU coreutils or one that does the same, in
+ * its help as well; the cp of busybox knows nothing of it.
+ */
+async function poorCopy(host: ReadHost, plan: Plan): Promise<OutcomeLine[]> {
+  const edited = plan.actions.find((action) => action.do === 'write-file' && action.before !== undefined);
+  if (edited === undefined || !('path' in edited)) return [];
+  const { stdout, stderr } = await host.run(['cp', '--help']);
+  if (`${stdout}${stderr}`.includes('--attributes-only')) return [];
+  const text = `the cp of this system cannot keep the attributes of ${edited.path}; install coreutils, or move the file away`;
+  return [refused(edited.path, text)];
 }
 
 async function missingPrograms(host: ReadHost, plan: Plan): Promise<OutcomeLine[]> {

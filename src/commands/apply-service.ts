@@ -3,6 +3,7 @@ import { dropHanded, handOver } from '../apply/handed.ts';
 import { journalIds, newId } from '../apply/journal.ts';
 import { missingNet } from '../apply/net.ts';
 import type { Outcome, OutcomeLine } from '../apply/outcome.ts';
+import { preflight } from '../apply/preflight.ts';
 import { recordsIn } from '../apply/state.ts';
 import { EXIT, type ExitName } from '../errors.ts';
 import type { Host } from '../host/host.ts';
@@ -26,7 +27,11 @@ export async function runAsService(
 ): Promise<number> {
   const host = await deps.change(flags);
   const recovery = deps.recovery();
-  const refused = await missingNet(job.plan, { host, recovery });
+  // Before anything is written: the plan that is handed over, too.
+  const refused = [
+    ...(await missingNet(job.plan, { host, recovery })),
+    ...(await preflight(job.plan, deps.stateDir, host)),
+  ];
   if (refused.length > 0) return ended({ exit: 'refused', lines: refused }, job, flags, deps);
   const id = newId(deps.now(), journalIds(deps.stateDir));
   const { plan, facts, source } = job;

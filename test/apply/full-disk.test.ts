@@ -32,7 +32,8 @@ function applied(mount: string): { exit: string; said: string; state: string; et
 }
 
 test.runIf(canMount)('no block is left for the lock: refused, nothing written', () => {
-  const mount = 'mount -t tmpfs -o size=64k,mode=755 none DIR; head -c 65536 /dev/zero > DIR/fill';
+  const mount =
+    'mount -t tmpfs -o size=64k,mode=755 none DIR; mkdir -m 700 DIR/journal; head -c 65536 /dev/zero > DIR/fill';
   expect(applied(mount)).toEqual({
     exit: 'refused',
     said: expect.stringMatching(/state\/lock could not be made: .*no space left/),
@@ -42,7 +43,8 @@ test.runIf(canMount)('no block is left for the lock: refused, nothing written', 
 });
 
 test.runIf(canMount)('a block for the lock and none for a journal: found before it is begun', () => {
-  const mount = 'mount -t tmpfs -o size=64k,mode=755 none DIR; head -c 53248 /dev/zero > DIR/fill';
+  const mount =
+    'mount -t tmpfs -o size=64k,mode=755 none DIR; mkdir -m 700 DIR/journal; head -c 53248 /dev/zero > DIR/fill';
   expect(applied(mount)).toEqual({
     exit: 'refused',
     said: expect.stringMatching(/the file system of .*\/state is full/),
@@ -51,11 +53,21 @@ test.runIf(canMount)('a block for the lock and none for a journal: found before 
   });
 });
 
+test.runIf(canMount)('the first change here, and no block is left: refused, not even a directory is made', () => {
+  const mount = 'mount -t tmpfs -o size=64k,mode=755 none DIR; head -c 65536 /dev/zero > DIR/fill';
+  expect(applied(mount)).toEqual({
+    exit: 'refused',
+    said: expect.stringMatching(/the file system of .*\/state is full/),
+    state: '',
+    etc: 'x.conf old',
+  });
+});
+
 test.runIf(canMount)('read-only: refused', () => {
   const mount = 'mount -t tmpfs -o mode=755 none DIR; mount -o remount,ro DIR';
   expect(applied(mount)).toEqual({
     exit: 'refused',
-    said: expect.stringMatching(/cannot be used for the record of the change: .*read-only/),
+    said: expect.stringMatching(/state cannot be written: .* is mounted read-only/),
     state: '',
     etc: 'x.conf old',
   });

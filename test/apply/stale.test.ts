@@ -60,3 +60,24 @@ test('stale: the module was loaded anew', async () => {
   const old = { ...facts, module: { ...facts.module, inode: 1 } };
   expect((await apply(plan, old, deps)).lines).toMatchObject([{ kind: 'moved', item: 'module' }]);
 });
+
+test.each([
+  ['busybox', { code: 0, stdout: '', stderr: 'BusyBox v1.36.1\nUsage: cp [-arPLHpfinlsTu] SOURCE DEST\n' }],
+  ['none', { code: 127, stdout: '', stderr: 'not found' }],
+])('a cp that cannot keep attributes (%s) is refused ahead, where a file is there to keep', async (_, help) => {
+  const memory = memoryHost({ [OWN.modprobe]: '# mine\n' });
+  const plan = planOf(memory, TARGETS, growActions(memory, TARGETS));
+  const { run } = memory.host;
+  const host = {
+    ...memory.host,
+    run: async (argv: Parameters<typeof run>[0]) => (argv[0] === 'cp' ? help : run(argv)),
+  };
+  const before = memory.snapshot();
+  const outcome = await apply(plan, await look(host), depsFor(host, stateDir(), plan));
+  expect(outcome).toMatchObject({ exit: 'refused', lines: [{ item: OWN.modprobe }] });
+  expect(outcome.lines[0]?.text).toContain('cannot keep the attributes');
+  expect(memory.snapshot()).toEqual(before);
+  memory.files.delete(OWN.modprobe);
+  const fresh = planOf(memory, TARGETS, growActions(memory, TARGETS));
+  expect((await apply(fresh, await look(host), depsFor(host, stateDir(), fresh))).exit).toBe('ok');
+});

@@ -89,6 +89,7 @@ describe('the service', () => {
   test.each<[string, Scene, string]>([
     ['no systemd', { files: { '/run/systemd/system/.here': undefined } }, 'not started by systemd'],
     ['an old one', { systemd: 'systemd 219\n' }, 'systemd 219'],
+    ['a file system that cannot be written', { files: { '/proc/mounts': '/dev/vda / ext4 ro 0 0\n' } }, 'read-only'],
     ['an executable that is not root’s alone', { files: { '/usr/local/sbin/ctfix': undefined } }, 'is not there'],
   ])('%s: refused, nothing is begun', async (_, scene, why) => {
     const { result, did, said } = await run(['--yes'], scene);

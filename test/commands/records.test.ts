@@ -69,11 +69,13 @@ describe('verify', () => {
   test.each([
     ['ok', EXIT.ok],
     ['pending', EXIT.pending],
+    ['failed', EXIT.failed],
   ])('%s ends with %i', async (exit, code) => {
-    verify.mockResolvedValue({ exit, findings: [], notes: [] });
+    const report = { exit, findings: [], unknown: [], waits: [], notes: [] };
+    verify.mockResolvedValue(report);
     const { result, said } = await run(['verify', '-o', 'json'], { isRoot: false });
     expect(result).toBe(code);
-    expect(JSON.parse(said.out)).toEqual({ schema: 'ctfix.verify/v1', exit, findings: [], notes: [] });
+    expect(JSON.parse(said.out)).toEqual({ schema: 'ctfix.verify/v1', ...report });
     expect((await run(['verify'])).said.out).toMatch(/^nothing promised: /);
   });
 });

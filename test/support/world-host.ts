@@ -122,6 +122,7 @@ function run(world: World, program: string, words: readonly string[], input = ''
   if (program === 'nft') return runNft(world, words, input);
   if (program === 'ip') return ended(0, '10.0.0.2 from 10.0.0.1 dev eth0 uid 0\n');
   if (program === 'conntrack') return ended(0);
+  if (program === 'cp') return ended(0, '  --attributes-only  copy no data\n');
   if (program === 'modprobe') {
     const probe = moduleOptions(world);
     return ended(0, `insmod /lib/modules/x/nf_conntrack.ko ${probe}\n`);
