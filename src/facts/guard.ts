@@ -2,6 +2,7 @@
 import { PROGRAM_DIRS } from '../command.ts';
 import type { ReadHost } from '../host/host.ts';
 import type { GuardFacts, SshConnection } from '../model.ts';
+import { isInKernel } from './in-kernel.ts';
 import { rootPrograms } from './root-programs.ts';
 import { sshConnections } from './ssh.ts';
 import { networkStorage } from './storage.ts';
@@ -31,7 +32,7 @@ export async function gatherGuard(host: ReadHost): Promise<GuardFacts> {
  * nf_tables, which needs nfnetlink, is loaded. Source: nft_ctx_new in nftables' src/libnftables.c.
  */
 async function nftState(host: ReadHost): Promise<GuardFacts['nft']> {
-  if ((await host.stat('/sys/module/nf_tables')) !== undefined) {
+  if (await isInKernel(host, 'nf_tables')) {
     return (await host.run(['nft', '--version'])).code === 0 ? 'there' : 'no-program';
   }
   if (!(await isInstalled(host, 'nft'))) return 'no-program';
@@ -45,8 +46,8 @@ async function nftState(host: ReadHost): Promise<GuardFacts['nft']> {
  * anything is stopped finds out then.
  */
 async function conntrackState(host: ReadHost): Promise<GuardFacts['conntrack']> {
-  const loaded = await Promise.all(['nf_conntrack', 'nfnetlink'].map((name) => host.stat(`/sys/module/${name}`)));
-  if (loaded.includes(undefined)) {
+  const there = await Promise.all(['nf_conntrack', 'nfnetlink'].map((name) => isInKernel(host, name)));
+  if (there.includes(false)) {
     return (await isInstalled(host, 'conntrack')) ? 'loads' : 'no-program';
   }
   const { code } = await host.run(['conntrack', '-R', '/dev/null']);

@@ -1,6 +1,7 @@
 /** Reads what holds nf_conntrack beyond the module tree. For root; changes nothing and loads no module. */
 import type { ReadHost, RunResult } from '../host/host.ts';
 import type { LoadedModule, OtherNamespace, PacketQueue, RulesFacts, RulesText } from '../model.ts';
+import { isInKernel } from './in-kernel.ts';
 import { holdingTables, IPTABLES, tableName, usesOf } from './rules-holds.ts';
 import { otherNamespaces, processName, socketOwners, within } from './rules-namespaces.ts';
 import { managedTables, nftTables } from './rules-nft.ts';
@@ -40,7 +41,7 @@ export async function gatherRules(host: ReadHost, tree: Tree): Promise<RulesFact
 export async function readRules(host: ReadHost, how: { readonly state: boolean }): Promise<RulesText> {
   const unread: string[] = [];
   const found: Found = {};
-  if ((await host.stat('/sys/module/nf_tables')) !== undefined) await readNft(host, how.state, found, unread);
+  if (await isInKernel(host, 'nf_tables')) await readNft(host, how.state, found, unread);
   // One beside the other: a reload reads all of this four times, three of them while the host is closed.
   const [sets, ...saved] = await Promise.all([readSets(host), ...IPTABLES.map((each) => readTool(host, each, found))]);
   for (const { tool, text, why } of saved) {
@@ -70,7 +71,7 @@ async function readNft(host: ReadHost, state: boolean, found: Found, unread: str
 }
 
 async function readSets(host: ReadHost): Promise<RunResult | undefined> {
-  if ((await host.stat('/sys/module/ip_set')) === undefined) return undefined;
+  if (!(await isInKernel(host, 'ip_set'))) return undefined;
   return host.run(['ipset', 'save'], { timeoutMs: READ_LIMIT_MS });
 }
 
