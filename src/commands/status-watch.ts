@@ -11,6 +11,9 @@ import { planPeak, watchEnd, watchJson, watchLine } from '../render/watch-log.ts
 import { nextLook, type Sample, type Watched, watched } from '../watch.ts';
 import type { CommonFlags, Deps } from './deps.ts';
 
+const COUNT = `${NETFILTER}/nf_conntrack_count`;
+const MAX = `${NETFILTER}/nf_conntrack_max`;
+
 /** `watch`: seconds between two looks. */
 export type WatchFlags = CommonFlags & { readonly root?: string; readonly output: string; readonly watch: number };
 
@@ -91,14 +94,12 @@ function sayEnd(state: Watched, terminal: Terminal, flags: WatchFlags, deps: Dep
 }
 
 async function sample(host: ReadHost, terminal: Terminal, deps: Deps, before?: Sample): Promise<Sample> {
-  const [count, max, counters] = await Promise.all([
-    numberIn(host, `${NETFILTER}/nf_conntrack_count`),
-    numberIn(host, `${NETFILTER}/nf_conntrack_max`),
-    countersOf(host),
-  ]);
+  const texts = await Promise.all([textOf(host, COUNT), textOf(host, MAX), textOf(host, COUNTERS)]);
+  const [count, max] = [numberOf(COUNT, texts[0]), numberOf(MAX, texts[1])];
   const loaded = count !== undefined || max !== undefined;
   const absent = { unknown: 'nf_conntrack is not loaded' };
-  const now = { loaded, count: count ?? absent, max: max ?? absent, counters: loaded ? counters : absent };
+  const counters = loaded ? countersOf(texts[2]) : absent;
+  const now = { loaded, count: count ?? absent, max: max ?? absent, counters };
   return { at: terminal.clock(), time: deps.now(), ...now, load: await loadOf(host, now, before) };
 }
 
@@ -110,20 +111,18 @@ async function loadOf(host: ReadHost, { count }: Pick<Sample, 'count'>, before?:
   return stat?.inode;
 }
 
-/** undefined where there is no such key. */
-async function numberIn(host: ReadHost, path: string): Promise<Maybe<number> | undefined> {
-  const text = await textOf(host, path);
+function numberOf(path: string, text: Maybe<string> | undefined): Maybe<number> | undefined {
   if (typeof text !== 'string') return text;
   return sizeOf(text.trim()) ?? { unknown: `${path} is not a number` };
 }
 
-async function countersOf(host: ReadHost): Promise<Sample['counters']> {
-  const text = await textOf(host, COUNTERS);
+function countersOf(text: Maybe<string> | undefined): Sample['counters'] {
   if (text === undefined) return { unknown: 'this kernel has no counters to read (CONFIG_NF_CONNTRACK_PROCFS)' };
   if (typeof text !== 'string') return text;
   return parseCounters(text) ?? { unknown: `${COUNTERS} is not in a form that is known` };
 }
 
+/** undefined where there is no such file. */
 async function textOf(host: ReadHost, path: string): Promise<Maybe<string> | undefined> {
   try {
     return await host.readFile(path);
