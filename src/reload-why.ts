@@ -51,7 +51,7 @@ export function reloadWhy(step: ReloadStep, facts: Facts): string {
  * @param live the steps of the plan
  */
 export function reloadNotes(facts: Facts, asked: PlanOptions, live: readonly Action[]): string[] {
-  if (!live.some((action) => action.do === 'reload')) return [];
+  if (!live.some((action) => action.do === 'reload')) return asked.strategy === 'reload' ? notDone(facts) : [];
   const count = known(facts.table.count);
   const carried = count === undefined ? 'the flows are' : `${grouped(count)} flows are`;
   const flows =
@@ -66,6 +66,14 @@ export function reloadNotes(facts: Facts, asked: PlanOptions, live: readonly Act
     ...(asked.guard === false && asked.carry !== false
       ? ['without the guard, connections behind NAT may break though their flows are carried over']
       : []),
+  ];
+}
+
+/** Asked for with the size that is there already: a second run must not stop the firewall again. */
+function notDone({ kind, module }: Facts): string[] {
+  if (kind === 'sysroot' || module.state !== 'loaded') return [];
+  return [
+    'a reload was asked for and none is done: the table has the wanted size already, and a reload would bring nothing but a pause; it is done for another --max or --hashsize',
   ];
 }
 
