@@ -1,10 +1,10 @@
 /** A reload as a service of its own: it goes on when the login session ends, and is taken back when it is killed. */
 import { dropHanded, handOver } from '../apply/handed.ts';
-import { journalIds, newId } from '../apply/journal.ts';
+import { journalIds, newId, readJournal } from '../apply/journal.ts';
 import { missingNet } from '../apply/net.ts';
 import type { Outcome, OutcomeLine } from '../apply/outcome.ts';
 import { preflight } from '../apply/preflight.ts';
-import { recordsIn } from '../apply/state.ts';
+import { recordOf, recordsIn } from '../apply/state.ts';
 import { EXIT, type ExitName } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { ChangeRecord, HostCommand } from '../model.ts';
@@ -13,6 +13,9 @@ import { type Job, tell } from './apply-run.ts';
 import type { Deps } from './deps.ts';
 
 const LOOK_EVERY_MS = 200;
+/** The record is looked at every two seconds; once it says stuck, the service has thirty more to tell it and to end. */
+const LOOKS_A_RECORD = 10;
+const STUCK_RECORDS = 15;
 
 /**
  * Hands the plan to a service and waits for its end; progress and answer are those of the service.
@@ -51,7 +54,7 @@ export async function runAsService(
       run: [...recovery.argv, 'perform', id],
       after: [...recovery.argv, 'recover', id],
     } as const;
-    const code = await waitFor(command, host, deps);
+    const code = await waitFor(command, id, host, deps);
     if (code !== KILLED && !(code === EXIT.failed && wasCutShort(id, deps.stateDir))) return code;
     return ended(whatBecameOf(id, deps.stateDir), job, flags, deps);
   } finally {
@@ -64,20 +67,40 @@ const KILLED = 255;
 
 /**
  * Ctrl-C and SIGTERM are passed on, and the service stops after its step and takes everything back. A terminal that goes
- * away is no reason to stop: the service ends sooner and better by going on.
+ * away is no reason to stop: the service ends sooner and better by going on. A service that is stuck has told all and has
+ * ended, but systemd waits with its end for a child that the kernel does not let go: that is not waited for.
+ * @returns the exit code of the service
  */
-async function waitFor(command: HostCommand & { service: string }, host: Host, deps: Deps): Promise<number> {
+async function waitFor(
+  command: HostCommand & { service: string },
+  id: string,
+  host: Host,
+  deps: Deps,
+): Promise<number> {
   const interrupted = deps.catchSignals('hangup-goes-on');
+  const cancel = new AbortController();
   let over = false;
-  const run = host.perform(command, { inherit: true, timeoutMs: 0 }).finally(() => {
+  const run = host.perform(command, { inherit: true, timeoutMs: 0, cancel: cancel.signal }).finally(() => {
     over = true;
   });
-  for (let told = false; !over && !told; await deps.sleep(LOOK_EVERY_MS)) {
-    if (!interrupted()) continue;
-    await host.perform({ interrupt: `${command.service}.service` });
-    told = true;
+  let told = false;
+  for (let looks = 0, stuck = 0; !over; looks++, await deps.sleep(LOOK_EVERY_MS)) {
+    if (interrupted() && !told) {
+      told = true;
+      await host.perform({ interrupt: `${command.service}.service` });
+    }
+    if (looks % LOOKS_A_RECORD !== 0 || !isStuck(id, deps.stateDir)) continue;
+    if (++stuck <= STUCK_RECORDS) continue;
+    cancel.abort();
+    await run;
+    return EXIT.stuck;
   }
   return (await run).code;
+}
+
+function isStuck(id: string, stateDir: string): boolean {
+  const lines = readJournal(stateDir, id);
+  return lines !== undefined && recordOf(lines)?.outcome === 'stuck';
 }
 
 function ended(outcome: Outcome, job: Job, flags: ApplyFlags, deps: Deps): number {

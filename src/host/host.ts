@@ -28,6 +28,8 @@ export type RunOptions = {
   readonly timeoutMs?: number;
   /** what the program prints goes where ctfix itself prints, as it comes; the result has none of it then */
   readonly inherit?: boolean;
+  /** ends the program when it is given (SIGTERM) */
+  readonly cancel?: AbortSignal;
 };
 
 /**

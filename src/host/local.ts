@@ -58,6 +58,7 @@ async function runProgram(argv: Argv, options: RunOptions): Promise<RunResult> {
     maxBuffer: MAX_OUTPUT,
     timeout: limit,
     forceKillAfterDelay: GRACE_MS,
+    ...(options.cancel !== undefined && { cancelSignal: options.cancel }),
     ...(options.inherit === true && { stdout: 'inherit' as const, stderr: 'inherit' as const }),
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
   });

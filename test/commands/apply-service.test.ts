@@ -2,10 +2,11 @@
 import { readdirSync } from 'node:fs';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { takeHanded } from '../../src/apply/handed.ts';
+import { createJournal } from '../../src/apply/journal.ts';
 import { runProgram } from '../../src/commands/program.ts';
 import { EXIT } from '../../src/errors.ts';
 import type { Host, RunOptions, RunResult } from '../../src/host/host.ts';
-import type { Facts, HostCommand, Plan } from '../../src/model.ts';
+import type { Facts, HostCommand, JournalLine, Plan } from '../../src/model.ts';
 import { look, planOf } from '../support/changes.ts';
 import { memoryHost } from '../support/memory-host.ts';
 import { stateDir } from '../support/state-dir.ts';
@@ -24,6 +25,8 @@ const plan: Plan = planOf(
 );
 beforeEach(() => survey.mockResolvedValue({ facts, plan }));
 
+type Begin = Extract<JournalLine, { line: 'begin' }>;
+
 type Scene = {
   readonly code?: number;
   readonly systemd?: string;
@@ -31,7 +34,7 @@ type Scene = {
   readonly interactive?: boolean;
   readonly interrupted?: () => boolean;
   /** what happens while the service runs */
-  readonly meanwhile?: (dir: string, id: string) => void | Promise<void>;
+  readonly meanwhile?: (dir: string, id: string, options?: RunOptions) => void | Promise<void>;
 };
 
 async function run(words: readonly string[], scene: Scene = {}, answers: readonly string[] = []) {
@@ -46,7 +49,7 @@ async function run(words: readonly string[], scene: Scene = {}, answers: readonl
       if ('service' in command) {
         const id = command.run.at(-1) ?? '';
         did.push({ command, options, handed: takeHanded(dir, id) });
-        await scene.meanwhile?.(dir, id);
+        await scene.meanwhile?.(dir, id, options);
       } else did.push({ command, options });
       return { code: scene.code ?? 0, stdout: '', stderr: '' };
     },
@@ -79,7 +82,7 @@ describe('the service', () => {
       run: ['/usr/local/sbin/ctfix', 'perform', id],
       after: ['/usr/local/sbin/ctfix', 'recover', id],
     });
-    expect(options).toEqual({ inherit: true, timeoutMs: 0 });
+    expect(options).toEqual({ inherit: true, timeoutMs: 0, cancel: expect.any(AbortSignal) });
     expect(handed).toMatchObject({ plan: JSON.parse(JSON.stringify(plan)), flags: { output: 'text' } });
     expect(handed).not.toHaveProperty('confirmWithin');
     expect(readdirSync(dir)).toEqual(['journal']);
@@ -102,6 +105,29 @@ describe('the service', () => {
     const { result, said } = await run(['--yes'], { code: 255 });
     expect(result).toBe(EXIT.failed);
     expect(said.out).toContain('was killed');
+  });
+
+  test('is stuck and kept by a child that nothing ends: its end is not waited for', async () => {
+    const { result, said } = await run(['--yes'], {
+      code: 143,
+      meanwhile: (dir, id, options) => {
+        const begin = {
+          line: 'begin',
+          schema: 'ctfix.journal/v1',
+          id,
+          at: '',
+          uptime: 1,
+          who: 'root',
+          plan,
+          live: {},
+        };
+        const journal = createJournal(dir, begin);
+        journal.append({ line: 'end', at: '', uptime: 2, outcome: 'stuck', why: 'the kernel does not end the unload' });
+        journal.close();
+        return new Promise((resolve) => options?.cancel?.addEventListener('abort', () => resolve()));
+      },
+    });
+    expect([result, said.out]).toEqual([EXIT.stuck, '']);
   });
 
   test('a signal is passed on, once', async () => {
