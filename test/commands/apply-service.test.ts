@@ -111,7 +111,7 @@ describe('the service', () => {
     const { result, said } = await run(['--yes'], {
       code: 143,
       meanwhile: (dir, id, options) => {
-        const begin = {
+        const begin: Begin = {
           line: 'begin',
           schema: 'ctfix.journal/v1',
           id,
