@@ -64,7 +64,7 @@ test('100,000 flows are carried over', () =>
     expect(await saved(vm)).toBe(ENTRIES);
     const said = await says(vm, APPLY, 0);
     expect(await saved(vm)).toBe(ENTRIES);
-    const times = [...said.matchAll(/^.*flows are (?:saved|restored).*$/gm)].map(([line]) => line.trim());
+    const times = [...said.matchAll(/^done .*flows are (?:saved|restored).*$/gm)].map(([line]) => line.trim());
     await evidence(vm, '100,000 flows', [`conntrack -L: ${ENTRIES} of ours after the reload`, ...times], 'ufw');
   }));
 
