@@ -118,7 +118,7 @@ function compare(path) {
 
 function locales() {
   const { stdout = '' } = spawnSync('locale', ['-a'], { encoding: 'utf8' });
-  return ['C', ...['en_US.utf8'].filter((name) => stdout.split('\n').includes(name))];
+  return ['C', ...['C.utf8', 'en_US.utf8'].filter((name) => stdout.split('\n').includes(name))];
 }
 
 function which(program) {

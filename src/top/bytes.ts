@@ -19,9 +19,9 @@ function setOf(characters: string): Uint8Array {
   return set;
 }
 
-/** The byte at a place; 0 beyond the end. */
+/** The byte at a place; beyond the end a line feed, at which every loop stops. */
 export function byteAt(bytes: Uint8Array, at: number): number {
-  return bytes[at] ?? 0;
+  return bytes[at] ?? LF;
 }
 
 /** The place after the address that begins here. */
