@@ -52,15 +52,15 @@ export function boundOf(facts: Facts, { sizing }: Pick<Plan, 'sizing'>, digest: 
 }
 
 /** Places of the configuration that could not be read: problems that name no line and have no text. */
-function unreadOf({ problems, config }: Facts): string[] {
+export function unreadOf({ problems, config }: Facts): string[] {
   const known = { ...config.texts, ...config.own };
   const whole = problems.filter(({ file, line }) => line === undefined && !(file in known));
   return [...new Set(whole.map(({ file }) => file))].filter((file) => !/^\/(proc|sys|dev)\//.test(file)).sort();
 }
 
-/** Was the path one of those that could not be read, or below one. */
-export function isUnread({ evidence }: Frozen, path: string): boolean {
-  return evidence.unread.some((place) => path === place || path.startsWith(`${place}/`));
+/** Is the path one of those that could not be read, or below one. */
+export function isBelow(unread: readonly string[], path: string): boolean {
+  return unread.some((place) => path === place || path.startsWith(`${place}/`));
 }
 
 /**
@@ -98,7 +98,7 @@ export function asPlanned(facts: Facts, { frozen, sizing, host }: SavedPlan): Fa
 
 function withoutUnread(config: Facts['config'], frozen: Frozen): Facts['config'] {
   const seen = <T extends { readonly file: string }>(lines: readonly T[] | undefined) =>
-    (lines ?? []).filter(({ file }) => !isUnread(frozen, file));
+    (lines ?? []).filter(({ file }) => !isBelow(frozen.evidence.unread, file));
   return {
     ...config,
     systemdSysctl: seen(config.systemdSysctl),

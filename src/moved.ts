@@ -1,6 +1,6 @@
 /** What is no longer as it was when a plan was saved, one row each: old and new. Pure. */
 import type { OutcomeLine } from './apply/outcome.ts';
-import { boundOf, type Digest, isUnread } from './frozen.ts';
+import { boundOf, type Digest, isBelow, unreadOf } from './frozen.ts';
 import { type Action, type Facts, isKnown, type Maybe, type Plan, type SavedPlan } from './model.ts';
 import { keyOf } from './own.ts';
 import { stepOf } from './render/steps.ts';
@@ -8,14 +8,33 @@ import { stepOf } from './render/steps.ts';
 /** A thing, what it was when the plan was made, and what it is. */
 export type Moved = { readonly what: string; readonly planned: string; readonly now: string };
 
+/** `unseen`: there is something to compare, and who looks cannot see it. */
+type Row = Moved & { readonly unseen?: true };
+
 /** MemTotal differs by some pages from boot to boot; more than this share of it is another machine. */
 const MEMORY_SHARE = 1 / 16;
 
-/** Rows for what binds a plan to its host and no longer holds; what was unknown then is not compared. */
+/**
+ * Rows for what binds a plan to its host and no longer holds; what was unknown then is not compared, nor what root saw
+ * and somebody else cannot see (see hiddenFrom).
+ */
 export function movedSince(saved: SavedPlan, facts: Facts, digest: Digest): Moved[] {
+  return rowsOf(saved, facts, digest).filter(({ unseen }) => unseen !== true);
+}
+
+/** Rows for what a plan was made from and who looks now cannot see: nothing of it is compared. Root sees everything. */
+export function hiddenFrom(saved: SavedPlan, facts: Facts, digest: Digest): Moved[] {
+  const { frozen, options } = saved;
+  const rules = options.strategy === 'reload' && frozen.evidence.rules && facts.rules === undefined && !facts.root;
+  const row = { what: 'the rules of the firewall', planned: 'seen by root', now: 'only root sees them' };
+  return [...rowsOf(saved, facts, digest).filter(({ unseen }) => unseen === true), ...(rules ? [row] : [])];
+}
+
+function rowsOf(saved: SavedPlan, facts: Facts, digest: Digest): readonly Row[] {
+  const hidden = facts.root ? [] : unreadOf(facts);
   const now = boundOf(facts, saved, digest);
   const { frozen, sizing, host } = saved;
-  return [
+  const rows: Row[] = [
     ...row('host', kindOf(frozen.kind), kindOf(facts.kind)),
     ...row('machine id', host.machineId, facts.machine.machineId),
     ...row('kernel', host.kernel, facts.machine.kernel),
@@ -28,10 +47,16 @@ export function movedSince(saved: SavedPlan, facts: Facts, digest: Digest): Move
     ...record(frozen.values, now.values).map(([key, ...two]) => ({ what: keyOf(key), ...pair(two, 'absent') })),
     ...firewalls(frozen.firewalls, now.firewalls),
     ...record(frozen.digests, now.digests)
-      .filter(([path]) => !isUnread(frozen, path))
-      .map(([path, ...two]) => ({ what: path, ...pair(two.map(short), 'absent, or without effect') })),
+      .filter(([path]) => !isBelow(frozen.evidence.unread, path))
+      .map(
+        ([path, ...two]): Row =>
+          isBelow(hidden, path)
+            ? { what: path, planned: short(two[0]) ?? 'absent', now: 'only root can read it', unseen: true }
+            : { what: path, ...pair(two.map(short), 'absent, or without effect') },
+      ),
     ...row('last change', frozen.lastChange ?? 'none', now.lastChange ?? 'none'),
   ];
+  return facts.root ? rows.map(({ unseen: _, ...each }) => each) : rows;
 }
 
 /** Rows for what moves all the time and binds nothing: shown, not compared. */
@@ -65,12 +90,14 @@ function memory(planned: number, now: number): Moved[] {
   return [{ what: 'memory', planned: `${planned} KiB`, now: `${now} KiB` }];
 }
 
-function firewalls(planned: SavedPlan['frozen']['firewalls'], now: SavedPlan['frozen']['firewalls']): Moved[] {
+function firewalls(planned: SavedPlan['frozen']['firewalls'], now: SavedPlan['frozen']['firewalls']): Row[] {
   const states = (owners: typeof planned) => new Map(owners.map(({ name, unit, state }) => [unit ?? name, state]));
   const [then, today] = [states(planned), states(now)];
-  return [...new Set([...then.keys(), ...today.keys()])].flatMap((name) =>
-    row(name, then.get(name) ?? 'not there', today.get(name) ?? 'not there'),
-  );
+  return [...new Set([...then.keys(), ...today.keys()])].flatMap((name) => {
+    const state = today.get(name) ?? 'not there';
+    const rows = row(name, then.get(name) ?? 'not there', state);
+    return isKnown(state) ? rows : rows.map((each) => ({ ...each, unseen: true }) as const);
+  });
 }
 
 /** Keys whose value is another one, with both. */

@@ -3,12 +3,18 @@ import { gather } from './facts/gather.ts';
 import { asPlanned, type Digest } from './frozen.ts';
 import type { ReadHost } from './host/host.ts';
 import { type Facts, known, type Plan, type Refusal, type SavedPlan } from './model.ts';
-import { type Moved, movedSince, otherThan } from './moved.ts';
+import { hiddenFrom, type Moved, movedSince, otherThan } from './moved.ts';
 import { reloadSteps } from './reload.ts';
 import { planFor, type SurveyDeps } from './survey.ts';
 
 /** `plan` is ours, made now; where something moved it is the saved one, which is then only to be shown. */
-export type SavedSurvey = { readonly facts: Facts; readonly plan: Plan; readonly moved: readonly Moved[] };
+export type SavedSurvey = {
+  readonly facts: Facts;
+  readonly plan: Plan;
+  readonly moved: readonly Moved[];
+  /** what was seen when the plan was made and is not seen now, by somebody who is not root: not compared */
+  readonly hidden: readonly Moved[];
+};
 
 /**
  * Makes the saved plan again on this host. Nothing of its actions is taken from the file: they are only compared.
@@ -32,15 +38,18 @@ export function judgeSaved(
 ): SavedSurvey {
   const { frozen, ...shown } = saved;
   const moved = movedSince(saved, facts, deps.digest);
-  if (moved.length > 0) return { facts, plan: shown, moved };
+  const hidden = hiddenFrom(saved, facts, deps.digest);
+  if (moved.length > 0) return { facts, plan: shown, moved, hidden };
   const then = asPlanned(facts, saved);
   const again = planFor(then, saved.options, deps).plan;
   const other = otherThan(saved, again);
-  if (other.length > 0) return { facts, plan: shown, moved: other };
+  // Only root can carry it out, and root sees all: here it is shown as it was saved.
+  if (other.length > 0 && hidden.length > 0) return { facts, plan: shown, moved: [], hidden };
+  if (other.length > 0) return { facts, plan: shown, moved: other, hidden };
   const { bootId } = facts.machine;
   const refusals = [...again.refusals, ...refusalsNow(facts, saved, deps), ...otherSteps(facts, then, again)];
   const unique = [...new Map(refusals.map((one) => [`${one.code} ${one.what}`, one])).values()];
-  return { facts, plan: { ...again, host: { ...again.host, bootId }, refusals: unique }, moved: [] };
+  return { facts, plan: { ...again, host: { ...again.host, bootId }, refusals: unique }, moved: [], hidden };
 }
 
 /** What a fresh plan with the same options would be refused for, and flows that the planned max has no room for. */

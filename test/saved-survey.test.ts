@@ -61,6 +61,27 @@ describe('nothing that binds it has moved', () => {
     expect(plan.refusals).toMatchObject([{ code: 'later-sysctl', file: later, line: 1 }]);
   });
 
+  test('what root alone can read makes a plan of root’s not stale for others, and is named', () => {
+    const secret = '/etc/sysctl.d/99-secret.conf';
+    const files = { [secret]: 'net.netfilter.nf_conntrack_max = 400000\n' };
+    const seen = factsOf({ ...FULL, files });
+    const saved = save({ ...seen, root: true });
+    const blind: Facts = { ...factsOf(FULL), root: false, problems: [{ file: secret, what: 'permission denied' }] };
+    const { plan, moved, hidden } = judgeSaved(blind, saved, deps);
+    expect(moved).toEqual([]);
+    expect(hidden).toMatchObject([{ what: secret, now: 'only root can read it' }]);
+    expect(plan.actions).toEqual(saved.actions);
+    const gone = { ...blind, root: true, problems: [] };
+    expect(judgeSaved(gone, saved, deps).moved.map(({ what }) => what)).toContain(secret);
+    expect(judgeSaved({ ...blind, root: true }, saved, deps).moved.map(({ what }) => what)).toContain(secret);
+  });
+
+  test('what everybody can see is compared for others, too', () => {
+    const saved = save({ ...factsOf(FULL), root: true });
+    const other = { ...factsOf({ ...FULL, machine: { kernel: '6.2.0' } }), root: false };
+    expect(judgeSaved(other, saved, deps).moved).toMatchObject([{ what: 'kernel' }]);
+  });
+
   test('the flows of now have no room in the planned max: refused', () => {
     const { moved, plan } = judgeSaved(factsOf({ table: { count: 140_000 } }), save(factsOf(FULL)), deps);
     expect(moved).toEqual([]);

@@ -24,13 +24,14 @@ export async function runApplySaved(path: string, flags: ApplyFlags, deps: Deps)
   }
   const saved = readPlan(path, 'apply');
   const look = async () => surveySaved(await deps.look(flags), saved, { ...deps, digest: sha256 });
-  const { facts, plan, moved } = await look();
-  const report = savedReport(saved, moved, drifted(saved, facts));
+  const { facts, plan, moved, hidden } = await look();
+  const unbound = [...drifted(saved, facts), ...hidden];
+  const report = savedReport(saved, moved, unbound);
   if (moved.length > 0) {
     if (flags.output === 'json') {
       deps.write(json(answer({ exit: 'stale', lines: movedLines(moved) }, { ...report, plan })));
     } else if (flags.dryRun === true) deps.write(planText(report, deps.view('stdout', flags)));
-    else deps.write(staleText({ moved, drifted: drifted(saved, facts) }, deps.view('stdout', flags)));
+    else deps.write(staleText({ moved, drifted: unbound }, deps.view('stdout', flags)));
     return EXIT.stale;
   }
   return carryOut({ ...report, plan, facts, again: look, source: saved }, undefined, flags, deps);

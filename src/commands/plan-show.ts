@@ -29,8 +29,8 @@ export async function showPlan(path: string, flags: Flags, deps: Deps): Promise<
     throw new CtfixError('usage', '--show shows a plan as it was saved; options that make a plan do not go with it');
   }
   const saved = readPlan(path, 'show');
-  const { facts, moved } = await surveySaved(await deps.look(flags), saved, { ...deps, digest: sha256 });
-  const report = savedReport(saved, moved, drifted(saved, facts));
+  const { facts, moved, hidden } = await surveySaved(await deps.look(flags), saved, { ...deps, digest: sha256 });
+  const report = savedReport(saved, moved, [...drifted(saved, facts), ...hidden]);
   if (flags.output === 'json') {
     deps.write(json(saved));
     if (report.saved !== undefined) deps.note(`${escapeLine(savedSentence(report.saved))}\n`);
