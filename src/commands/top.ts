@@ -35,9 +35,7 @@ export function registerTop(program: Command, deps: Deps, finish: Finish): void 
     .command('top')
     .description('count who fills the table; may load nf_conntrack_netlink, and says so; needs root without --from')
     .addOption(new Option('-n, --rows <n>', 'rows of each table').default(10).argParser(wholeRows))
-    .addOption(
-      new Option('--by <key>', `count by this alone; may be given again: ${KEYS.join(', ')}`).argParser(addKey),
-    )
+    .addOption(new Option('--by <key>', 'count by this alone; may be given again').choices(KEYS).argParser(addKey))
     .addOption(
       new Option('--from <file>', 'read a listing of conntrack -L or /proc, gzip too; - is stdin').argParser(fileName),
     )
