@@ -199,5 +199,19 @@ function restoreRefusals(facts: Facts, rules: RulesFacts): readonly Refusal[] {
     what: `nft could not load table ${table} back: ${why}`,
     remedy: LIVE,
   }));
-  return [...unread, ...orphans, ...tables];
+  return [...unread, ...orphans, ...tables, ...runtimeRefusals(rules)];
+}
+
+/** firewalld alone can load its table, from its files: what is in force beside them would be gone for good. */
+function runtimeRefusals({ runtimeOnly }: RulesFacts): readonly Refusal[] {
+  if (runtimeOnly === undefined) return [];
+  const code = 'reload-runtime-only';
+  const remedy = `make it permanent (firewall-cmd --runtime-to-permanent) or undo it (firewall-cmd --reload), or ${LIVE}`;
+  if (!isKnown(runtimeOnly)) {
+    const what = `whether firewalld would bring back everything that is in force cannot be told: ${runtimeOnly.unknown}`;
+    return [{ code, what, remedy: LIVE }];
+  }
+  if (runtimeOnly.length === 0) return [];
+  const what = `firewalld has changes in force that are not permanent, and its start would lose them: ${runtimeOnly.join(', ')}`;
+  return [{ code, what, remedy }];
 }

@@ -1,6 +1,7 @@
 /** Reads what holds nf_conntrack beyond the module tree. For root; changes nothing and loads no module. */
 import type { ReadHost, RunResult } from '../host/host.ts';
 import type { LoadedModule, OtherNamespace, PacketQueue, RulesFacts, RulesText } from '../model.ts';
+import { runtimeOnly } from './firewalld.ts';
 import { isInKernel } from './in-kernel.ts';
 import { holdingTables, IPTABLES, tableName, usesOf } from './rules-holds.ts';
 import { otherNamespaces, processName, socketOwners, within } from './rules-namespaces.ts';
@@ -30,7 +31,14 @@ export async function gatherRules(host: ReadHost, tree: Tree): Promise<RulesFact
     listeners: await gatherListeners(host),
     options: await gatherOptions(host),
     notLoadable: await checkLoadable(host, text),
+    ...(ownsItsTable(text) ? { runtimeOnly: await runtimeOnly(host) } : {}),
   };
+}
+
+/** firewalld 2 with NftablesTableOwner: no other program can change or load the table. Source: firewalld.conf(5) */
+function ownsItsTable(text: RulesText): boolean {
+  const table = nftTables(text.nft ?? '').find(({ name }) => name === 'firewalld');
+  return table !== undefined && /^\tflags .*\bowner\b/m.test(table.text);
 }
 
 /**

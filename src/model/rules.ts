@@ -58,6 +58,8 @@ export type RulesFacts = {
   readonly options: Maybe<readonly string[]>;
   /** tables that hold the module and that `nft -c` would not load back, with its words */
   readonly notLoadable: readonly { readonly table: string; readonly why: string }[];
+  /** what firewalld has in force and not in its files; asked only where nobody but firewalld can load its table */
+  readonly runtimeOnly?: Maybe<readonly string[]>;
 };
 
 export type RulesTool = 'nft' | 'iptables-nft' | 'ip6tables-nft' | 'iptables-legacy' | 'ip6tables-legacy';
