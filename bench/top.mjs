@@ -116,9 +116,10 @@ function compare(path) {
   }
 }
 
+/** Those of three that this machine has: sort(1) compares bytes in the first, as a person reads in the last. */
 function locales() {
-  const { stdout = '' } = spawnSync('locale', ['-a'], { encoding: 'utf8' });
-  return ['C', ...['C.utf8', 'en_US.utf8'].filter((name) => stdout.split('\n').includes(name))];
+  const has = (LC_ALL) => spawnSync('locale', ['charmap'], { encoding: 'utf8', env: { ...process.env, LC_ALL } });
+  return ['C', ...['C.UTF-8', 'en_US.UTF-8'].filter((name) => has(name).stdout?.trim() === 'UTF-8')];
 }
 
 function which(program) {
