@@ -40,13 +40,15 @@ function setHashsize(raw: string, hashsize: number): string {
     const [whole, lead = ''] = found;
     return `${raw.slice(0, found.index)}${lead}hashsize=${hashsize}${raw.slice(found.index + whole.length)}`;
   }
-  const [, body = '', end = ''] = /^([\s\S]*?\S)?(\s*)$/.exec(raw) ?? [];
-  return `${body} hashsize=${hashsize}${end}`;
+  const body = raw.trimEnd();
+  return `${body} hashsize=${hashsize}${raw.slice(body.length)}`;
 }
 
 function repaired(raw: string): string {
-  return raw
-    .replace(/\r+(\n?)$/, '$1')
+  const end = raw.endsWith('\n') ? '\n' : '';
+  let length = raw.length - end.length;
+  while (raw.charAt(length - 1) === '\r') length -= 1;
+  return `${raw.slice(0, length)}${end}`
     .replace(/\bhashsize[ \t]*=[ \t]*(?=\d)/g, 'hashsize=')
     .replace(/\bhashsize[ \t]*=/g, 'hashsize=')
     .replace(/\bhashsize(?![=\w])/g, 'hashsize=');
@@ -75,10 +77,14 @@ export function lineOf(text: string, key: string): number | undefined {
 /** A file of `name = value` lines with another value on one line; what stands around the value stays. */
 export function withValue(text: string, line: number, value: string): string {
   return linesOf(text)
-    .map((raw, at) =>
-      at === line - 1 ? raw.replace(/^([^=]*=[ \t]*)(?:.*?)(\s*)$/s, (_, a, z) => `${a}${value}${z}`) : raw,
-    )
+    .map((raw, at) => (at === line - 1 ? valued(raw, value) : raw))
     .join('');
+}
+
+function valued(raw: string, value: string): string {
+  const lead = /^[^=]*=[ \t]*/.exec(raw)?.[0];
+  if (lead === undefined) return raw;
+  return `${lead}${value}${raw.slice(Math.max(lead.length, raw.trimEnd().length))}`;
 }
 
 function terminated(text: string): string {

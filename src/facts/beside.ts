@@ -25,7 +25,7 @@ export type Allowance = { readonly exceeded?: number; readonly available?: numbe
 /** The two counters in the text of `ethtool -S`: `     conntrack_allowance_exceeded: 12`. */
 export function parseAllowance(text: string): Allowance {
   const read = (name: string) => {
-    const found = new RegExp(`^\\s*conntrack_allowance_${name}:\\s*(\\d+)\\s*$`, 'm').exec(text)?.[1];
+    const found = new RegExp(`^[ \\t]*conntrack_allowance_${name}:[ \\t]*(\\d+)[ \\t]*$`, 'm').exec(text)?.[1];
     return found === undefined ? {} : { [name]: Number(found) };
   };
   return { ...read('exceeded'), ...read('available') };

@@ -1,7 +1,7 @@
 /** Patterns of file names as glob(3) and fnmatch(3) understand them. Pure. */
 
-/** A backslash with what it quotes, a set, `*` or `?`, or any one character. */
-const TOKEN = /\\([\s\S])|\[([!^]?)(\]?(?:\[:[a-z]+:\]|\\[\s\S]|[^\]\\])*)\]|[\s\S]/g;
+/** A backslash with what it quotes, a set (longer ones are none), `*` or `?`, or any one character. */
+const TOKEN = /\\([\s\S])|\[([!^]?)(\]?(?:\[:[a-z]{1,9}:\]|\\[\s\S]|[^\]\\]){0,100})\]|[\s\S]/g;
 
 const CLASSES: Readonly<Record<string, string>> = {
   alnum: 'a-zA-Z0-9',

@@ -55,12 +55,25 @@ export function parseSysctl(text: string): readonly SysctlEntry[] {
 
 /** Takes off the white space that systemd takes off (WHITESPACE); String.trim would take byte order marks and more. */
 function strip(text: string): string {
-  return text.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
+  return without(text, ' \t\r\n');
 }
 
 /** The same for procps: isspace(3) has two characters more. */
 function stripAll(text: string): string {
-  return text.replace(/^[ \t\r\n\v\f]+|[ \t\r\n\v\f]+$/g, '');
+  return without(text, ' \t\r\n\v\f');
+}
+
+/** What stands before the white space at the end. */
+function stripEnd(text: string): string {
+  return stripAll(`x${text}`).slice(1);
+}
+
+/** The text without these characters at its ends. A pattern that ends in `$` would try from every place of a long run. */
+function without(text: string, white: string): string {
+  let [start, end] = [0, text.length];
+  while (start < end && white.includes(text.charAt(start))) start += 1;
+  while (end > start && white.includes(text.charAt(end - 1))) end -= 1;
+  return text.slice(start, end);
 }
 
 function parseLine(text: string) {
@@ -92,7 +105,7 @@ function procpsItem(file: string, { line, raw }: SysctlEntry): readonly Item[] {
   if (text.length < 2 || text.startsWith('#') || text.startsWith(';')) return [];
   const dash = text.startsWith('-');
   const { key, value } = split(text.replace(/^--?/, ''));
-  const spelled = spelling(key.replace(/[ \t\r\n\v\f]+$/, ''));
+  const spelled = spelling(stripEnd(key));
   if (/(^|\/)\.?$/.test(spelled) || (value === undefined && !dash)) return [];
   const path = sysctlPath(`/${spelled}`);
   const at = { line, raw, path };

@@ -34,15 +34,17 @@ export function thin(name: string, text: string): string | undefined {
   if (/\/udev\/rules\.d\//.test(name)) return parseUdev(name, text).length > 0 ? text : undefined;
   if (name === '/proc/mounts') return mounts(text);
   if (name === '/proc/modules') return text.replace(/ 0x[0-9a-f]+( \([A-Z]+\))?$/gm, ' 0x0$1');
-  if (name === '/proc/cmdline') return `${(text.match(/\S*nf[-_]conntrack\S*/g) ?? []).join(' ')}\n`;
+  if (name === '/proc/cmdline') return `${text.split(/\s+/).filter(named).join(' ')}\n`;
   const lines = LINES.find(({ path }) => path.test(name));
   if (lines !== undefined) return filter(text, (line) => lines.keep.test(line));
   const whole = WHOLE.find(({ path }) => path.test(name));
   return whole === undefined || whole.mention.test(text) ? text : undefined;
 }
 
+const named = (word: string) => /nf[-_]conntrack/.test(word);
+
 /** Every line of iptables-services' configuration but those that decide about the module: the others are emptied. */
-const SWITCHES = /^(?!\s*IP6?TABLES_(?:MODULES_UNLOAD|SYSCTL_LOAD_LIST)=).*$/gm;
+const SWITCHES = /^(?![ \t]*IP6?TABLES_(?:MODULES_UNLOAD|SYSCTL_LOAD_LIST)=).*$/gm;
 
 function filter(text: string, keep: (line: string) => boolean): string {
   return linesOf(text).filter(keep).join('');

@@ -76,7 +76,7 @@ export function ipsecPolicies(text: string): readonly { src: string; dst: string
   const blocks = text.split(/^(?=src )/m);
   return blocks.flatMap((block) => {
     const [, src, dst] = /^src (\S+) dst (\S+)/.exec(block) ?? [];
-    const transforms = /^\s+dir out\b/m.test(block) && /^\s+tmpl /m.test(block);
+    const transforms = /^[ \t]+dir out\b/m.test(block) && /^[ \t]+tmpl /m.test(block);
     return src === undefined || dst === undefined || !transforms ? [] : [{ src, dst }];
   });
 }
