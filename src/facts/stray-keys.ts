@@ -60,6 +60,7 @@ function nearest(base: string, names: readonly string[]): string | undefined {
     .replaceAll('-', '_')
     .replace(/^(?:(?:nf|ip)_)?conntrack_?/, '');
   const near = names
+    .filter((name) => Math.abs(name.length - wanted.length) <= FAR)
     .map((name) => ({ name, distance: distance(wanted, name) }))
     .filter((each) => each.distance <= Math.min(FAR, Math.floor(each.name.length / 3)))
     .sort((a, b) => a.distance - b.distance);

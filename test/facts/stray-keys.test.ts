@@ -44,3 +44,9 @@ test.each([
   ['# net.netfilter.nf_conntrack_maxx = 9'],
   ['net.example.conntrack_of_somebody_else = 1'],
 ])('left alone: %s', (line) => expect(stray(line)).toEqual([]));
+
+test('a key as long as a file is no matter', () => {
+  const begin = performance.now();
+  expect(stray(`net.netfilter.nf_conntrack_${'a'.repeat(900_000)} = 9`)).toHaveLength(1);
+  expect(performance.now() - begin).toBeLessThan(2000);
+});

@@ -5,7 +5,7 @@ import { withHashsize, withKeys, withRepairedHashsize, withValue } from '../../s
 import { parseWithin } from '../../src/duration.ts';
 import { loadsEarly, parseAllowance, unloadSwitch } from '../../src/facts/beside.ts';
 import { parseCmdline } from '../../src/facts/cmdline.ts';
-import { parseCounters, parseSlabinfo } from '../../src/facts/counters.ts';
+import { parseCounters, parseSlabinfo, parseStats } from '../../src/facts/counters.ts';
 import { parseShow } from '../../src/facts/firewalls.ts';
 import { parseSample, thinSample } from '../../src/facts/flow-sample.ts';
 import { globOf } from '../../src/facts/globs.ts';
@@ -24,6 +24,7 @@ import { isBadOption, listeningSockets, optionWords, queuesIn } from '../../src/
 import { establishedIn, isWithin } from '../../src/facts/sockets.ts';
 import { parseState } from '../../src/facts/state.ts';
 import { parseMountinfo, parseSwaps } from '../../src/facts/storage.ts';
+import { strayKeys } from '../../src/facts/stray-keys.ts';
 import { effective, exclusions, parseSysctl, printSysctl, sysctlProblems } from '../../src/facts/sysctl-files.ts';
 import { sizeOf } from '../../src/facts/table.ts';
 import { thin } from '../../src/facts/thin.ts';
@@ -141,6 +142,14 @@ export function parsersOf(corpus: Corpus): readonly Parser[] {
       [...proc.slice(0, 2), ...corpus.recorded(/stat\/nf_conntrack|slabinfo/)],
       parseCounters,
       parseSlabinfo,
+    ),
+    quiet(
+      'facts/counters.ts#parseStats',
+      ['cpu=0   \tfound=1 invalid=2 insert_failed=3 drop=4 early_drop=0 error=5 search_restart=6 chaintoolong=7 \n'],
+      parseStats,
+    ),
+    quiet('facts/stray-keys.ts#strayKeys', [...corpus.of('sysctl'), ...corpus.recorded(/sysctl/)], (text) =>
+      strayKeys([{ file: 'x', entries: parseSysctl(text) }], ['max'], ['max', 'buckets', 'udp_timeout']),
     ),
     quiet('facts/module.ts#parseModules', [...proc.slice(2, 3), ...corpus.recorded(/proc\/modules/)], parseModules),
     quiet(
