@@ -36,13 +36,14 @@ export async function holdInQueue(vm: Guest, packets = 5): Promise<{ release(): 
   };
 }
 
-/** Packets to the peer wait in a qdisc for half an hour; ended by `release`. Needs the peer and ct rules. */
+/** Packets to the peer wait in a qdisc for most of an hour; ended by `release`. Needs the peer and ct rules. */
 export async function holdInQdisc(vm: Guest, packets = 5): Promise<{ release(): Promise<void> }> {
-  // Of three bands only the last delays: the rest of the traffic goes on.
+  // Of three bands only the last delays, one byte a second and 3000 bytes more for each packet (a plain delay ends at
+  // four minutes): the rest of the traffic goes on.
   await vm.sh(
     [
       'tc qdisc add dev lab0 root handle 1: prio bands 3 priomap 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0',
-      'tc qdisc add dev lab0 parent 1:3 netem delay 1800s',
+      'tc qdisc add dev lab0 parent 1:3 netem rate 8bit 3000',
       `tc filter add dev lab0 parent 1: protocol ip u32 match ip dport ${HELD_PORT} 0xffff flowid 1:3`,
     ].join(' && '),
   );
