@@ -43,7 +43,8 @@ function bucketsHow({ options, present, facts, ratio, shortChains }: Case, { loa
   if (options.hashsize !== undefined) return `--hashsize ${grouped(options.hashsize)}, ${step}`;
   const limit = shortChains ? ' (the chain limit of this kernel is short: 8 to 31)' : '';
   if (buckets === present.working || buckets === present.buckets) {
-    return buckets === 0 ? 'unknown' : `as they are: ${round(load / buckets)} flows a bucket${limit}`;
+    const each = round(load / buckets);
+    return buckets === 0 ? 'unknown' : `as they are: ${each} ${each === 1 ? 'flow' : 'flows'} a bucket${limit}`;
   }
   return `${grouped(load)} / ratio ${ratio}, ${step}${limit}`;
 }
