@@ -6,6 +6,7 @@ import { HOST4 } from '../../lab/peer.ts';
 import { type Vm, withVm } from '../../machine.ts';
 import { ADMIN, listing, says, table } from '../hands.ts';
 
+const HOUR = 3_600_000;
 const APPLY = 'apply --yes --max 131072';
 const RAN = '/run/ctfix-test/ran';
 const LOADED = '/run/ctfix-test/loaded';
@@ -35,7 +36,7 @@ async function left(vm: Vm): Promise<string> {
   return [await listing(vm, '/etc'), JSON.stringify(await table(vm))].join('\n');
 }
 
-test('the environment of the caller changes nothing about what runs', () =>
+test('the environment of the caller changes nothing about what runs', { timeout: HOUR }, () =>
   withVm({ kernel: '6.1', firewall: 'ufw' }, async (vm) => {
     await setTraps(vm);
     await says(vm, APPLY, 0);
@@ -66,7 +67,8 @@ test('the environment of the caller changes nothing about what runs', () =>
       ],
       'ufw',
     );
-  }));
+  }),
+);
 
 /** What is put in the way, how it is taken away again, and the reason that is given. */
 type Trick = { readonly there: string; readonly back: string; readonly why: RegExp };
@@ -88,7 +90,7 @@ async function refuses(vm: Vm, tricks: readonly Trick[], command = APPLY, code =
 const MODPROBE = '/etc/modprobe.d/nf_conntrack.conf';
 const MINE = 'sudo -u admin';
 
-test('links and directories of another user where ctfix writes', () =>
+test('links and directories of another user where ctfix writes', { timeout: HOUR }, () =>
   withVm({ kernel: '6.1', firewall: 'ufw' }, async (vm) => {
     await vm.sh('sysctl -qw fs.protected_hardlinks=0 fs.protected_symlinks=0 fs.protected_regular=0');
     await vm.sh(`${MINE} mkdir /home/admin/d && chmod 755 /home/admin && cp -a /etc/sysctl.d /root/kept`);
@@ -146,7 +148,8 @@ test('links and directories of another user where ctfix writes', () =>
       ],
       'ufw',
     );
-  }));
+  }),
+);
 
 /** What a person names on the command line: root writes through nobody's link and into nobody's directory. */
 async function expectFilesOfPeople(vm: Vm): Promise<void> {
@@ -170,7 +173,7 @@ async function expectFilesOfPeople(vm: Vm): Promise<void> {
 
 const STATE = '/var/lib/ctfix';
 
-test('a state directory that others could have written', () =>
+test('a state directory that others could have written', { timeout: HOUR }, () =>
   withVm({ kernel: '6.1', firewall: 'ufw' }, async (vm) => {
     await says(vm, APPLY, 0);
     await says(vm, 'rollback', 0);
@@ -224,54 +227,59 @@ test('a state directory that others could have written', () =>
       [`${tricks.length} owners and modes: apply, rollback and confirm refuse; a damaged state.json is made anew`],
       'ufw',
     );
-  }));
+  }),
+);
 
-test('a ctfix that others can write is run by nobody else: no reload, no confirm; live says what it goes without', () =>
-  withVm({ kernel: '6.1', firewall: 'ufw' }, async (vm) => {
-    const rules = await vm.sh('iptables-save | grep -c ^-A');
-    await vm.sh(
-      'mkdir -p /opt/tools && cp /usr/local/sbin/ctfix /opt/tools/ctfix && mkdir -p /home/admin/bin && chown admin /home/admin/bin',
-    );
-    await vm.sh('chmod 755 /home/admin && ln /opt/tools/ctfix /home/admin/bin/ctfix');
-    for (const [there, back, program, why] of [
-      [
-        'chmod 777 /opt/tools/ctfix',
-        'chmod 755 /opt/tools/ctfix',
-        '/opt/tools/ctfix',
-        'others than root can write /opt/tools/ctfix',
-      ],
-      [
-        'chmod 775 /opt/tools',
-        'chmod 755 /opt/tools',
-        '/opt/tools/ctfix',
-        'others than root can write into /opt/tools',
-      ],
-      ['true', 'true', '/home/admin/bin/ctfix', '/home/admin belongs to the user with id 1000'],
-    ] as const) {
-      await vm.sh(there);
-      const before = await left(vm);
-      for (const more of ['--strategy reload', '--confirm-within 5m', '--strategy reload --confirm-within 0']) {
-        const run = await vm.run(`${program} ${APPLY} ${more}`);
-        const said = (run.stdout + run.stderr).replace(/\s+/g, ' ');
-        expect({ code: run.code, said }, more).toMatchObject({ code: 3, said: expect.stringContaining(why) });
-        expect(await left(vm), more).toBe(before);
-        expect(await vm.sh('iptables-save | grep -c ^-A')).toBe(rules);
+test(
+  'a ctfix that others can write is run by nobody else: no reload, no confirm; live says what it goes without',
+  { timeout: HOUR },
+  () =>
+    withVm({ kernel: '6.1', firewall: 'ufw' }, async (vm) => {
+      const rules = await vm.sh('iptables-save | grep -c ^-A');
+      await vm.sh(
+        'mkdir -p /opt/tools && cp /usr/local/sbin/ctfix /opt/tools/ctfix && mkdir -p /home/admin/bin && chown admin /home/admin/bin',
+      );
+      await vm.sh('chmod 755 /home/admin && ln /opt/tools/ctfix /home/admin/bin/ctfix');
+      for (const [there, back, program, why] of [
+        [
+          'chmod 777 /opt/tools/ctfix',
+          'chmod 755 /opt/tools/ctfix',
+          '/opt/tools/ctfix',
+          'others than root can write /opt/tools/ctfix',
+        ],
+        [
+          'chmod 775 /opt/tools',
+          'chmod 755 /opt/tools',
+          '/opt/tools/ctfix',
+          'others than root can write into /opt/tools',
+        ],
+        ['true', 'true', '/home/admin/bin/ctfix', '/home/admin belongs to the user with id 1000'],
+      ] as const) {
+        await vm.sh(there);
+        const before = await left(vm);
+        for (const more of ['--strategy reload', '--confirm-within 5m', '--strategy reload --confirm-within 0']) {
+          const run = await vm.run(`${program} ${APPLY} ${more}`);
+          const said = (run.stdout + run.stderr).replace(/\s+/g, ' ');
+          expect({ code: run.code, said }, more).toMatchObject({ code: 3, said: expect.stringContaining(why) });
+          expect(await left(vm), more).toBe(before);
+          expect(await vm.sh('iptables-save | grep -c ^-A')).toBe(rules);
+        }
+        const live = await vm.run(`${program} ${APPLY}`);
+        expect(live.code, live.stderr).toBe(0);
+        const said = live.stdout.replace(/\s+/g, ' ');
+        expect(said).toContain('ctfix rollback must be run by hand');
+        expect(said).toContain(why);
+        expect((await table(vm)).max).toBe(131_072);
+        await vm.sh(back);
+        await says(vm, 'rollback', 0);
       }
-      const live = await vm.run(`${program} ${APPLY}`);
-      expect(live.code, live.stderr).toBe(0);
-      const said = live.stdout.replace(/\s+/g, ' ');
-      expect(said).toContain('ctfix rollback must be run by hand');
-      expect(said).toContain(why);
-      expect((await table(vm)).max).toBe(131_072);
-      await vm.sh(back);
-      await says(vm, 'rollback', 0);
-    }
-    await evidence(
-      vm,
-      'an executable that others can write',
-      [
-        'file 777, directory 775, directory of another user: reload and --confirm-within exit 3 with the reason, live goes on and says so',
-      ],
-      'ufw',
-    );
-  }));
+      await evidence(
+        vm,
+        'an executable that others can write',
+        [
+          'file 777, directory 775, directory of another user: reload and --confirm-within exit 3 with the reason, live goes on and says so',
+        ],
+        'ufw',
+      );
+    }),
+);

@@ -9,6 +9,7 @@ import { type Vm, withVm } from '../../machine.ts';
 import { ctfix, listing, says, table } from '../hands.ts';
 import { bootRules, named, reach, stepsOf } from './crash-steps.ts';
 
+const HOUR = 3_600_000;
 const APPLY = 'apply --yes --max 131072 --timeout tcp_established=86400';
 const PEER = 'ip netns exec peer ssh -o BatchMode=yes';
 const ESTABLISHED = 'sysctl -n net.netfilter.nf_conntrack_tcp_timeout_established';
@@ -46,7 +47,7 @@ async function dress(vm: Vm): Promise<void> {
   await vm.sh(`python3 -c "${mark}"`);
 }
 
-test('over ssh and sudo: the shell, sshd and ctfix are killed', () =>
+test('over ssh and sudo: the shell, sshd and ctfix are killed', { timeout: HOUR }, () =>
   withVm({ kernel: '6.1', firewall: 'ufw' }, async (vm) => {
     await dress(vm);
     const before = await look(vm);
@@ -66,9 +67,10 @@ test('over ssh and sudo: the shell, sshd and ctfix are killed', () =>
       ['files by sha256, mode, owner and attributes, sysctl -n, ruleset: as before', 'the next login shows it'],
       'ufw',
     );
-  }));
+  }),
+);
 
-test('ctfix is killed in the middle, and the clock is stepped', () =>
+test('ctfix is killed in the middle, and the clock is stepped', { timeout: HOUR }, () =>
   withVm({ kernel: '6.1', firewall: 'ufw' }, async (vm) => {
     await dress(vm);
     const before = await look(vm);
@@ -85,9 +87,10 @@ test('ctfix is killed in the middle, and the clock is stepped', () =>
       [`killed ${named(point, steps)}; back, as before`],
       'ufw',
     );
-  }));
+  }),
+);
 
-test('rebooted before it was confirmed; another change has to wait; a confirmed one stays', () =>
+test('rebooted before it was confirmed; another change has to wait; a confirmed one stays', { timeout: HOUR }, () =>
   withVm({ kernel: '6.1', firewall: 'ufw' }, async (vm) => {
     await vm.sh('sync');
     await vm.reboot('clean');
@@ -120,4 +123,5 @@ test('rebooted before it was confirmed; another change has to wait; a confirmed 
       ['taken back by the boot; the next one, confirmed, is in force after its time'],
       'ufw',
     );
-  }));
+  }),
+);

@@ -6,6 +6,7 @@ import { HOST4 } from '../../lab/peer.ts';
 import { type Vm, withVm } from '../../machine.ts';
 import { listing, says, table } from '../hands.ts';
 
+const HOUR = 3_600_000;
 const PLAN = 'plans/change.plan';
 const SAVE = `mkdir -p plans; /usr/local/sbin/ctfix plan --max 131072 --timeout tcp_established=86400 --save ${PLAN}`;
 const APPLY = `sudo ctfix apply ${PLAN} --yes`;
@@ -29,7 +30,7 @@ async function who(vm: Vm): Promise<string> {
   return vm.sh(`head -qn1 $(ls /var/lib/ctfix/journal/*.jsonl | tail -n1) | grep -o '"who":"[^"]*"'`);
 }
 
-test('saved by an ordinary user, applied through sudo; the login is in the record', () =>
+test('saved by an ordinary user, applied through sudo; the login is in the record', { timeout: HOUR }, () =>
   withVm({ kernel: '6.1', firewall: 'ufw' }, async (vm) => {
     const before = await table(vm);
     await login(vm, SAVE);
@@ -56,9 +57,10 @@ test('saved by an ordinary user, applied through sudo; the login is in the recor
       ['ssh, plan --save as admin, sudo apply PLAN: sysctl -n as planned; who: admin (login uid 1000)'],
       'ufw',
     );
-  }));
+  }),
+);
 
-test('the host moves: exit code 4, each thing with old and new, nothing touched', () =>
+test('the host moves: exit code 4, each thing with old and new, nothing touched', { timeout: HOUR }, () =>
   withVm({ kernel: '6.1', firewall: 'ufw' }, async (vm) => {
     const machine = await vm.sh('cat /etc/machine-id');
     const moves: [string, string, string, RegExp][] = [
@@ -115,9 +117,10 @@ test('the host moves: exit code 4, each thing with old and new, nothing touched'
       [`moved by sysctl, a new file, systemctl stop, machine-id: exit 4, /etc and sysctl -a untouched`],
       'ufw',
     );
-  }));
+  }),
+);
 
-test('a plan that others could have written is not applied', () =>
+test('a plan that others could have written is not applied', { timeout: HOUR }, () =>
   withVm({ kernel: '6.1', firewall: 'ufw' }, async (vm) => {
     await login(vm, SAVE);
     const before = await all(vm);
@@ -154,4 +157,5 @@ test('a plan that others could have written is not applied', () =>
       [`${bad.length} files that others could write: exit 3; a path changed in it: exit 4`],
       'ufw',
     );
-  }));
+  }),
+);
