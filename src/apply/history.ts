@@ -1,7 +1,8 @@
 /** The changes that were made on this host: from the journals for root, from state.json for everybody else. */
 import { CtfixError } from '../errors.ts';
+import { changesOf } from '../facts/state.ts';
 import type { ReadHost } from '../host/host.ts';
-import type { ChangeRecord, State } from '../model.ts';
+import type { ChangeRecord } from '../model.ts';
 import { readJournal } from './journal.ts';
 import type { History } from './outcome.ts';
 import { recordsIn, statePath } from './state.ts';
@@ -43,16 +44,7 @@ export function noSuchChange(id: string, all: readonly ChangeRecord[]): CtfixErr
 async function recordsFrom(host: ReadHost, path: string): Promise<readonly ChangeRecord[]> {
   const text = await host.readFile(path);
   if (text === undefined) return [];
-  const state = asState(text);
-  if (state !== undefined) return state.changes;
+  const changes = changesOf(text);
+  if (changes !== undefined) return changes;
   throw new CtfixError('failed', `${path} is not what ctfix writes`, { hint: 'sudo ctfix history reads the journals' });
-}
-
-function asState(text: string): State | undefined {
-  try {
-    const state: State = JSON.parse(text);
-    return state?.schema === 'ctfix.state/v1' && Array.isArray(state.changes) ? state : undefined;
-  } catch {
-    return undefined;
-  }
 }

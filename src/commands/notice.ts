@@ -1,7 +1,7 @@
 /** What every command tells first: that a change was never finished, or waits to be confirmed. */
 import { CtfixError } from '../errors.ts';
 import type { ReadHost } from '../host/host.ts';
-import type { ChangeRecord, State } from '../model.ts';
+import type { ChangeRecord } from '../model.ts';
 import { escapeLine } from '../render/escape.ts';
 import type { Deps } from './deps.ts';
 
@@ -30,7 +30,10 @@ async function openChanges(host: ReadHost, stateDir: string): Promise<readonly C
   const text = journals ? undefined : await textOf(host, `${stateDir}/state.json`);
   if (!journals && text === undefined) return [];
   const { isOpen, recordsIn } = await import('../apply/state.ts');
-  return (text === undefined ? recordsIn(stateDir) : changesIn(text)).filter(isOpen);
+  if (text === undefined) return recordsIn(stateDir).filter(isOpen);
+  const { changesOf } = await import('../facts/state.ts');
+  // The id becomes part of a command line that somebody may copy.
+  return (changesOf(text) ?? []).filter((change) => isOpen(change) && /^[\w-]+$/.test(change.id));
 }
 
 /** What cannot be read is told by the commands that are about it. */
@@ -39,15 +42,6 @@ async function textOf(host: ReadHost, path: string): Promise<string | undefined>
     return await host.readFile(path);
   } catch {
     return undefined;
-  }
-}
-
-function changesIn(text: string): readonly ChangeRecord[] {
-  try {
-    const state: State = JSON.parse(text);
-    return Array.isArray(state?.changes) ? state.changes : [];
-  } catch {
-    return [];
   }
 }
 

@@ -30,6 +30,20 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/**
+ * The changes of a state.json that are whole; undefined for a file that is not what ctfix writes. Everybody who may write
+ * below another root can have made it: what is damaged or made up is left out and never trusted to have its form.
+ */
+export function changesOf(text: string): readonly ChangeRecord[] | undefined {
+  try {
+    const state: unknown = JSON.parse(text);
+    if (!isObject(state) || state.schema !== 'ctfix.state/v1' || !Array.isArray(state.changes)) return undefined;
+    return state.changes.filter(isChange);
+  } catch {
+    return undefined;
+  }
+}
+
 function isChange(value: unknown): value is ChangeRecord {
   if (!isObject(value) || !isObject(value.targets) || !isObject(value.before) || !isObject(value.options)) return false;
   const { targets } = value;
@@ -37,9 +51,11 @@ function isChange(value: unknown): value is ChangeRecord {
     (each) => typeof each === 'string',
   );
   const numbers = [value.uptime, targets.max, targets.buckets].every((each) => Number.isFinite(each));
+  const { pendingConfirm: pending } = value;
   return (
     texts &&
     numbers &&
+    (pending === undefined || (isObject(pending) && Number.isFinite(pending.until))) &&
     isObject(targets.values) &&
     Object.values(targets.values).every((each) => typeof each === 'string')
   );

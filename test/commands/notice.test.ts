@@ -54,6 +54,18 @@ test.each<[string, Partial<ChangeRecord>, RegExp | undefined]>([
   else expect(await said(state(change(more)))).toMatch(text);
 });
 
+test.each<[string, unknown]>([
+  ['no change', null],
+  ['a number', 7],
+  ['half of one', { id: 'x', outcome: 'unfinished' }],
+  ['a time that is none', { ...change({}), pendingConfirm: { until: 'soon' } }],
+  ['a name that a shell would run', { ...change({ outcome: 'unfinished' }), id: '$(id); x' }],
+])('a record that somebody has made up: %s', async (_, made) => {
+  const text = JSON.stringify({ schema: 'ctfix.state/v1', changes: [made, change({ outcome: 'stuck' })] });
+  expect(await said(text)).toBe(await said(state(change({ outcome: 'stuck' }))));
+  expect(await said(text, ['history'])).not.toMatch(/this is a bug/);
+});
+
 test.each([
   ['no record', undefined],
   ['no JSON', '{'],
