@@ -31,6 +31,12 @@ export type Census = {
 /** Flows, and what is true of how many of them. */
 export type Class = { flows: number; unreplied: number; assured: number; offloaded: number };
 
+/** As many as there can be: protocols, states with none and the other, flags; so that these counts are always exact. */
+const CLASSES = 256 * 102 * 32;
+
+/** Zones are 16 bits in the kernel. */
+const LAST_ZONE = 65535;
+
 /**
  * @param by what to count by; what has few values is always counted
  * @param questions timeouts to ask about
@@ -39,7 +45,7 @@ export function newCensus(by: readonly By[], questions: readonly Question[] = []
   const wanted = (one: By) => (by.includes(one) ? newTally() : undefined);
   return {
     flows: 0,
-    classes: newTally(),
+    classes: newTally(CLASSES),
     states: words(),
     source: wanted('source'),
     destination: wanted('destination'),
@@ -61,7 +67,7 @@ export function countFlow(census: Census, flow: Flow): void {
   if (source !== undefined) countAddress(source, bytes, flow.source, flags);
   if (destination !== undefined) countAddress(destination, bytes, flow.destination, flags);
   if (port !== undefined && flow.port >= 0) countNumber(port, (protocol << 16) | flow.port, flags);
-  if (flow.zone !== 0) countNumber(census.zone, flow.zone, flags);
+  if (flow.zone > 0 && flow.zone <= LAST_ZONE) countNumber(census.zone, flow.zone, flags);
   if (flow.age >= 0) countNumber(census.age, ageClass(flow.age), flags);
   if (census.asked.size === 0) return;
   const asked = census.asked.get(timeoutOf(protocol, wordOf(census.states, state), flags));

@@ -3,7 +3,7 @@ import { isRange } from './bytes.ts';
 import type { Flow } from './flow.ts';
 import { hashOf, insert, keyText, newTexts, slotOf, type TextStore } from './texts.ts';
 
-/** More different states than any kernel has; what comes later is the last word. */
+/** More different states than any kernel has; what comes later is not told apart. */
 const MOST = 100;
 
 export type Words = { readonly store: TextStore; readonly texts: string[]; last: number };
@@ -26,13 +26,13 @@ export function wordId(words: Words, { bytes, state, stateEnd }: Flow): number {
     words.last = entry + 1;
     return words.last;
   }
-  if (store.size === MOST) return MOST;
+  if (store.size === MOST) return MOST + 1;
   const made = insert(store, slot, bytes, state, stateEnd, hash);
   texts.push(keyText(store, made));
   return made + 1;
 }
 
-/** The word of a number; '' for 0, which stands for none. */
+/** The word of a number; '' for 0, which stands for none; OTHER for one that was one too many. */
 export function wordOf({ texts }: Words, id: number): string {
-  return texts[id] ?? '';
+  return texts[id] ?? 'OTHER';
 }

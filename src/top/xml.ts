@@ -29,7 +29,8 @@ export function readXml(flow: Flow): string | undefined {
   flow.left = digits(tag(reply, 'timeout'), -1);
   flow.zone = digits(tag(reply, 'zone'), 0);
   flow.age = digits(tag(reply, 'deltatime'), -1);
-  flow.port = digits(tag(original, 'dport'), -1);
+  const port = digits(tag(original, 'dport'), -1);
+  flow.port = port <= 65535 ? port : -1;
   flow.flags = flagsIn(original, reply);
   // The library names the states of SCTP and DCCP by the words of TCP.
   const state = protocol === 6 ? /<state>(\w{1,39})<\/state>/.exec(reply) : null;

@@ -128,6 +128,35 @@ describe('lines that are no flow', () => {
     expect([counted.flows, lines.bad().count]).toEqual([1, 0]);
   });
 
+  test('states that no kernel has are told apart up to a hundred', () => {
+    const states = Array.from({ length: 150 }, (_, n) => `S${n}`);
+    const { counted } = census(
+      states
+        .map((state) => `tcp      6 1 ${state}${GOOD.slice(14)}\n`)
+        .join('')
+        .repeat(2),
+    );
+    const found = rows(counted, 'state');
+    expect(Object.keys(found)).toHaveLength(101);
+    expect([found['tcp S0'], found['tcp S99'], found['tcp OTHER']]).toEqual([2, 2, 100]);
+  });
+
+  test('numbers that no kernel has are left out, and cost nothing else', () => {
+    const wild = GOOD.replace('dport=53', 'dport=70000').replace('mark=0', 'mark=0 zone=9999999999 delta-time=x');
+    const { counted } = census(`${wild}\n`.repeat(3));
+    expect(['port', 'zone', 'age'].map((by) => rows(counted, by as 'port'))).toEqual([{}, { 0: 3 }, {}]);
+    expect(counted.flows).toBe(3);
+  });
+
+  test('classes stay exact however many there are', () => {
+    const lines = Array.from({ length: 200_000 }, (_, n) => {
+      const flags = `${n & 1 ? '[UNREPLIED] ' : ''}src=${n & 2 ? '1.1.1.1' : '10.0.0.2'} dst=${n & 4 ? '1.1.1.1' : '10.0.0.1'} `;
+      return `x ${n % 256} 1 S${n % 101} src=10.0.0.1 dst=10.0.0.2 ${flags}${n & 8 ? '[ASSURED] ' : ''}mark=0`;
+    });
+    const { counted } = census(lines.join('\n'));
+    expect(totalOf(counted)).toEqual({ flows: 200_000, unreplied: 100_000, assured: 100_000, offloaded: 0 });
+  });
+
   test('an address is one however it is spelled, a number beyond ten digits is none', () => {
     const text = `${GOOD.replaceAll('10.0.0.6', '010.0.0.06')}\n${GOOD.replace(' 27 ', ' 99999999999 ')}\n`;
     expect(rows(census(text).counted, 'source')).toEqual({ '10.0.0.6': 2 });
