@@ -42,7 +42,9 @@ export function deadLine(seen: Seen): Finding | undefined {
   const lost = passedOver(seen, 'excluded', 'refused');
   const broken = facts.problems.filter(
     ({ file, line, what }) =>
-      line !== undefined && /sysctl/.test(file) && /^(keeps systemd-sysctl|not an assignment|the key has)/.test(what),
+      line !== undefined &&
+      /sysctl/.test(file) &&
+      /^(keeps systemd-sysctl|not an assignment|the key has|a carriage return)/.test(what),
   );
   const proof = [...broken.map((each) => `${placeOf(each)}: ${each.what}`), ...lost.map((each) => lostText(each.lost))];
   const [first] = [...broken, ...lost.map((each) => each.lost)];

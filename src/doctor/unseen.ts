@@ -124,10 +124,13 @@ function initramfs({ diagnosis }: Facts): Unseen[] {
   );
 }
 
+/** Where there is nothing to read: a link that leads nowhere, a name that not every modprobe takes. */
+const NO_TEXT = /^(a link to|modprobe of kmod)/;
+
 /** Files that exist and could not be read. */
 function unread({ problems, root }: Facts): Unseen[] {
   return problems
-    .filter(({ file, line }) => line === undefined && file.startsWith('/etc/'))
+    .filter(({ file, line, what }) => line === undefined && file.startsWith('/etc/') && !NO_TEXT.test(what))
     .map((problem) => ({
       what: placeOf(problem),
       why: problem.what,

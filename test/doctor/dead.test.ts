@@ -66,6 +66,13 @@ describe('dead configuration', () => {
       /a.conf:1: keeps systemd-sysctl from setting/,
     ],
     ['no assignment', { files: { '/etc/sysctl.d/a.conf': `${MAX} 500000\n` } }, {}, 'warning', /not an assignment/],
+    [
+      'a carriage return in it',
+      { files: { '/etc/sysctl.d/a.conf': `${MAX} = 1\r2\n` } },
+      {},
+      'warning',
+      /carriage return/,
+    ],
     ['left out on purpose', { files: { '/etc/sysctl.d/a.conf': `-${MAX}\n` } }, {}, 'note'],
     ['fine', { files: { '/etc/sysctl.d/a.conf': sets(65_536) } }, {}, undefined],
   ]);

@@ -74,6 +74,8 @@ test('files that cannot be read', () => {
   const facts = patient();
   const problems = [{ file: '/etc/sysctl.d/a.conf', what: 'no permission' }];
   expect(unseen({ ...facts, problems })).toEqual(['/etc/sysctl.d/a.conf > ls -l /etc/sysctl.d/a.conf']);
+  const link = [{ file: '/etc/sysctl.d/b.conf', what: 'a link to /nowhere, which does not exist' }];
+  expect(unseen({ ...facts, problems: link })).toEqual([]);
   expect(unseen({ ...facts, root: false, problems })).toEqual(['/etc/sysctl.d/a.conf > sudo ctfix doctor']);
 });
 
