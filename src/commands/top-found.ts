@@ -4,7 +4,16 @@ import type { ReadHost } from '../host/host.ts';
 import { type Census, closeNamespace, countFlow } from '../top/census.ts';
 import type { Flow } from '../top/flow.ts';
 import type { Found } from '../top/report.ts';
-import { type Dump, hasNetlink, isTracking, readers, readOthers, readTable } from './top-live.ts';
+import {
+  type Dump,
+  hasNetlink,
+  isTracking,
+  type Reader,
+  readers,
+  readOthers,
+  readTable,
+  type Take,
+} from './top-live.ts';
 
 const LOADED = 'nf_conntrack_netlink was loaded to list the table and stays: unloading it would deafen others';
 const SLOW = 'a large table is read faster through conntrack: install the package conntrack (conntrack-tools)';
@@ -25,10 +34,8 @@ export async function foundLive(
   if (!(await isTracking(host))) {
     return { ...nothing, origin: { kind: 'none', name: 'nf_conntrack is not loaded, so that nothing is tracked' } };
   }
-  const [reader] = await readers(host);
-  if (reader === undefined) throw unreadable();
   const take = (flow: Flow) => countFlow(census, flow);
-  const own: Dump = { listing: await readTable(host, reader, take, tick) };
+  const { reader, own, failed } = await readFirst(host, census, take, tick);
   closeNamespace(census, 'this one');
   const others = namespaces
     ? await readOthers(host, reader, take, { tick, namespace: (name) => closeNamespace(census, name) })
@@ -39,8 +46,25 @@ export async function foundLive(
     origin: reader.origin,
     forms: own.listing.forms(),
     bad: badOf([own, ...others]),
-    notes: [...(loaded ? [LOADED] : []), ...(slow ? [SLOW] : [])],
+    notes: [...failed, ...(loaded ? [LOADED] : []), ...(slow ? [SLOW] : [])],
   };
+}
+
+type Read = { readonly reader: Reader; readonly own: Dump; readonly failed: readonly string[] };
+
+/** The better way, or the other one where the first fails before its first flow: a kernel can be without ctnetlink. */
+async function readFirst(host: ReadHost, census: Census, take: Take, tick: () => void): Promise<Read> {
+  const failed: string[] = [];
+  const ways = await readers(host);
+  for (const [at, reader] of ways.entries()) {
+    try {
+      return { reader, own: { listing: await readTable(host, reader, take, tick) }, failed };
+    } catch (error) {
+      if (!(error instanceof CtfixError) || census.flows > 0 || at === ways.length - 1) throw error;
+      failed.push(error.message);
+    }
+  }
+  throw unreadable();
 }
 
 function unreadable(): CtfixError {

@@ -128,11 +128,26 @@ describe('on this host', () => {
     expect(report.flows).toBe(1 + times);
   });
 
-  test('conntrack fails', async () => {
-    const failed = { code: 1, stdout: '', stderr: 'conntrack v1.4.7: Operation failed: \x1b[31mno\n' };
-    const error = await wrong([], { ...both, commands: { 'conntrack -L': failed } });
+  const failed = { code: 1, stdout: '', stderr: 'conntrack v1.4.7: Operation failed: \x1b[31mno\n' };
+
+  test('conntrack fails, and /proc is read instead', async () => {
+    const { origin, notes, flows } = await answer([], {
+      ...both,
+      commands: { ...both.commands, 'conntrack -L': failed },
+    });
+    expect([origin.kind, flows]).toEqual(['proc', 1]);
+    expect(notes).toEqual([
+      expect.stringMatching(/^conntrack -L ended with code 1: conntrack v1.4.7: Operation failed/),
+    ]);
+  });
+
+  test('all ways fail', async () => {
+    const error = await wrong([], { ...without('/proc/net/nf_conntrack'), commands: { 'conntrack -L': failed } });
     expect(error.exit).toBe('failed');
     expect(error.message).toMatch(/conntrack -L ended with code 1: conntrack v1.4.7: Operation failed/);
+    expect((await wrong([], { ...both, commands: {} })).message).toMatch(
+      /^cat -- \/proc\/net\/nf_conntrack ended with/,
+    );
   });
 
   test('other namespaces, each by its name', async () => {
