@@ -82,7 +82,7 @@ function stepOf(lines: readonly JournalLine[]): string {
 }
 
 /** Surroundings of a run over a world; nothing of it plans. */
-export function depsOver(world: World, dir: string, at?: (moment: string) => void): ApplyDeps {
+function depsOver(world: World, dir: string, at?: (moment: string) => void): ApplyDeps {
   let clock = Date.parse('2026-11-24T05:45:12Z');
   return {
     host: hostOver(world, at),
@@ -107,7 +107,7 @@ export type Ran<T> = State & {
 
 export type Looks = { readonly every: number; readonly from: number };
 
-export const EVERY: Looks = { every: 1, from: 0 };
+const EVERY: Looks = { every: 1, from: 0 };
 /** Only what comes of it is wanted. */
 export const NEVER: Looks = { every: Number.POSITIVE_INFINITY, from: 1 };
 

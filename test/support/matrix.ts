@@ -75,7 +75,7 @@ export function afterSteps(ran: Ran<unknown>): readonly Crash[] {
 }
 
 /** What a person would look at afterwards. */
-export function picture(world: World): Record<string, unknown> {
+function picture(world: World): Record<string, unknown> {
   const ours = (path: string) => /^\/(etc|run\/ctfix)/.test(path);
   const files = [...world.files].filter(([path]) => ours(path)).sort();
   const empty = (dir: string) => ours(dir) && !files.some(([path]) => path.startsWith(`${dir}/`));

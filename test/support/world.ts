@@ -4,7 +4,7 @@
  */
 import { nftTables, nftUses } from '../../src/facts/rules-nft.ts';
 
-export type Node = { readonly text: string; readonly mode: number; readonly link?: string };
+type Node = { readonly text: string; readonly mode: number; readonly link?: string };
 
 export type World = {
   files: Map<string, Node>;
