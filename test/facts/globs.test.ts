@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { globOf } from '../../src/facts/globs.ts';
 
@@ -24,3 +25,21 @@ test.each([
   ['{a,b}', 'a', false],
   ['\\', '\\', true],
 ])('glob %s on %s: %s', (glob, path, expected) => expect(globOf(glob)(path)).toBe(expected));
+
+test.each(['*', '?*', '*a', '[!/]*', '*\\x', '['])('%j, however often, takes no time', (piece) => {
+  const begin = performance.now();
+  globOf(`net/${piece.repeat(5000)}X`)('net/netfilter/nf_conntrack_max'.repeat(20));
+  expect(performance.now() - begin).toBeLessThan(1000);
+});
+
+test('agrees with a regular expression', () => {
+  const pattern = fc.string({ unit: fc.constantFrom('a', 'b', '/', '*', '?'), maxLength: 8 });
+  const path = fc.string({ unit: fc.constantFrom('a', 'b', '/'), maxLength: 8 });
+  fc.assert(
+    fc.property(pattern, path, (pattern, path) => {
+      const regex = new RegExp(`^${pattern.replaceAll('*', '[^/]*').replaceAll('?', '[^/]')}$`);
+      expect(globOf(pattern)(path)).toBe(regex.test(path));
+    }),
+    { numRuns: 2000 },
+  );
+});
