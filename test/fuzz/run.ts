@@ -11,10 +11,10 @@ import { wholeHost } from './whole.ts';
 /** One case in so many is a whole host; those cost as much as two hundred texts. */
 const WHOLE = 500;
 
-export type Case = { readonly seed: number; readonly what: string; readonly text?: string };
-export type Failure = Case & { readonly why: string };
+type Case = { readonly seed: number; readonly what: string; readonly text?: string };
+type Failure = Case & { readonly why: string };
 
-export type Fuzz = {
+type Fuzz = {
   /** how many parsers there are, whole hosts apart */
   readonly parsers: number;
   /** the files of src in which they are */

@@ -24,7 +24,7 @@ export type Answer = {
 /** `merged`: /lib is a link to usr/lib; `split`: a directory of its own. */
 export type Layout = 'merged' | 'split';
 
-export type Asked = {
+type Asked = {
   readonly files: Files;
   readonly cmdline?: string;
   /** files below /proc/sys: plain ones, which take any value */

@@ -4,7 +4,7 @@ import { type Layout, type Programs, programs } from './programs.ts';
 import { SUITES, type Suite, whyNoRoot } from './root.ts';
 
 /** Trees for each oracle, and the seed: from the environment, so that a run can be made longer, or made again. */
-export const TREES = Number(process.env.CTFIX_ORACLE_TREES ?? 200);
+const TREES = Number(process.env.CTFIX_ORACLE_TREES ?? 200);
 const SEED = Number(process.env.CTFIX_ORACLE_SEED ?? Date.now() % 2 ** 31);
 const suites = (process.env.CTFIX_ORACLE_SUITES?.split(',') ?? ['bookworm']).filter(
   (suite): suite is Suite => suite in SUITES,

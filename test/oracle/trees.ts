@@ -61,7 +61,7 @@ export function treeOf(family: string, layout: Layout, text: fc.Arbitrary<string
     { requiredKeys: [] },
   );
   // A whole directory that is a link to another one.
-  const linked = fc.option(fc.constantFrom(...dirs.filter((d) => d !== '/run/' + family)), {
+  const linked = fc.option(fc.constantFrom(...dirs.filter((d) => d !== `/run/${family}`)), {
     freq: 12,
     nil: undefined,
   });
