@@ -22,7 +22,7 @@ import { emptied, isPristine, savedTables, savedUses } from '../../src/facts/rul
 import { comparable, managedTables, nftTables, nftUses } from '../../src/facts/rules-nft.ts';
 import { isBadOption, listeningSockets, optionWords, queuesIn } from '../../src/facts/rules-seen.ts';
 import { establishedIn, isWithin } from '../../src/facts/sockets.ts';
-import { parseState } from '../../src/facts/state.ts';
+import { changesOf, parseState } from '../../src/facts/state.ts';
 import { parseMountinfo, parseSwaps } from '../../src/facts/storage.ts';
 import { strayKeys } from '../../src/facts/stray-keys.ts';
 import { effective, exclusions, parseSysctl, printSysctl, sysctlProblems } from '../../src/facts/sysctl-files.ts';
@@ -216,7 +216,7 @@ export function parsersOf(corpus: Corpus): readonly Parser[] {
       usesHelpers(all);
     }),
     quiet('guard.ts#guardSeen', corpus.of('nft'), guardSeen),
-    quiet('facts/state.ts#parseState', corpus.of('state'), parseState),
+    quiet('facts/state.ts#parseState facts/state.ts#changesOf', corpus.of('state'), parseState, changesOf),
     quiet(
       'facts/flow-sample.ts#parseSample facts/flow-sample.ts#thinSample',
       [...corpus.of('flows').slice(0, 1), ...corpus.recorded(/^head /)],
