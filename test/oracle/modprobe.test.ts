@@ -53,7 +53,7 @@ const cmdline = fc.oneof(
   fc.constantFrom('nf_conntrack.hashsize=4096', 'nf-conntrack.hashsize=4097 ro', 'quiet "nf_conntrack.hashsize=4098"'),
 );
 
-describe.skipIf(skipped)('modprobe', { timeout: 900_000 }, () => {
+describe.skipIf(skipped)('modprobe', { timeout: 3_600_000 }, () => {
   test.each(roots)('%s, %s: modprobe --show-depends', async (suite, layout) => {
     const text = textOf(line).map((text) => (suite === 'trixie' ? text.replace(/\\+$/, '') : text));
     const trees = treeOf('modprobe.d', layout, text).filter((files) => isDefined(files, suite));

@@ -18,7 +18,7 @@ const tree = (layout: Layout, line = sysctlLine) => treeOf('sysctl.d', layout, t
 /** Patterns are new in procps 4. */
 const plainLine = sysctlLine.filter((line) => !/[*?[\v\f]|--/.test(line));
 
-describe.skipIf(skipped)('sysctl', { timeout: 900_000 }, () => {
+describe.skipIf(skipped)('sysctl', { timeout: 3_600_000 }, () => {
   test.each(roots)('%s, %s: systemd-sysctl', async (suite, layout) => {
     await agree([suite, layout], 'systemd-sysctl', tree(layout), async (asked, files) => {
       const programs = [['systemd-analyze', 'cat-config', 'sysctl.d'], [SYSTEMD, '--cat-config'], [SYSTEMD]];
