@@ -70,9 +70,9 @@ test('reload, under ufw: power cuts, reboot -f and an orderly reboot', { timeout
         return { point: { seq, moment }, how };
       };
       return [
-        cut('stop ufw', 'after', 'reset'),
-        cut('unload nf_conntrack', 'ticked', 'force'),
-        cut('start ufw', 'before', 'clean'),
+        cut('unload nf_conntrack', 'ticked', 'reset'),
+        cut('start ufw', 'before', 'force'),
+        cut('stop ufw', 'after', 'clean'),
         cut('guard-down', 'before', 'reset'),
       ];
     }),
