@@ -3,7 +3,8 @@
 export const WIDTH = 100;
 
 /**
- * Breaks prose between words; words that are longer (paths, commands) stay whole.
+ * Breaks prose between words, but never within `sudo ctfix confirm`, which is there to be copied; words that are longer
+ * (paths) stay whole.
  * @param first what the first line begins with
  * @param rest what the others begin with, usually spaces of the same length
  */
@@ -11,7 +12,7 @@ export function wrap(text: string, first: string, rest = ' '.repeat(first.length
   const lines: string[] = [];
   let line = first;
   let empty = true;
-  for (const word of text.split(' ')) {
+  for (const word of text.split(/(?<!\b(?:sudo|ctfix)) /)) {
     if (!empty && line.length + 1 + word.length > WIDTH) {
       lines.push(line);
       line = rest;

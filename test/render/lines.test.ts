@@ -36,3 +36,8 @@ test('a section without lines is not there', () => {
   expect(section('notes', [])).toEqual([]);
   expect(section('notes', ['  - x'])).toEqual(['', 'notes', '  - x']);
 });
+
+test('a command to be copied is never broken', () => {
+  const lead = 'x'.repeat(WIDTH - 12);
+  expect(wrap(`${lead} sudo ctfix confirm now`, '')).toEqual([lead, 'sudo ctfix confirm now']);
+});
