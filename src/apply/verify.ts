@@ -37,7 +37,7 @@ export function checkTargets(facts: Facts, promised: Promised): Checked {
   const checks = [...liveChecks(facts, promised), ...bootChecks(facts, promised)];
   return {
     findings: checks.flatMap((check) => finding(check)),
-    unknown: checks.flatMap((check) => ('unknown' in check ? [unsure(check)] : [])),
+    unknown: [...checks.flatMap((check) => ('unknown' in check ? [unsure(check)] : [])), ...unreadFiles(facts)],
     waits: checks.flatMap((check) => ('waits' in check ? [`${check.item}: ${check.waits}`] : [])),
     notes: checks.flatMap(holding),
   };
@@ -123,6 +123,14 @@ function finding(check: Check): Finding[] {
 
 function unsure({ item, when, unknown }: Extract<Check, { unknown: string }>): string {
   return `${item} ${when === 'now' ? 'now' : 'after the next boot'}: ${unknown}`;
+}
+
+/** A file or directory of the configuration that could not be read may hold the line that wins. */
+function unreadFiles({ problems }: Facts): string[] {
+  const files = problems.filter(({ file, unread }) => unread === true && !/^\/(proc|sys|dev|var)\//.test(file));
+  return [...new Set(files.map(({ file }) => file))].map(
+    (file) => `after the next boot: ${file} could not be read, and may set another value`,
+  );
 }
 
 function holding(check: Check): string[] {

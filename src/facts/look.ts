@@ -47,7 +47,7 @@ export function lookAt(host: ReadHost): Look {
   const complain =
     <T>(path: string, instead: T) =>
     (error: unknown) => {
-      problems.push({ file: path, what: reasonOf(error) });
+      problems.push({ file: path, what: reasonOf(error), unread: true });
       return instead;
     };
   const reported = new Set<string>();
@@ -57,7 +57,7 @@ export function lookAt(host: ReadHost): Look {
     async text(path) {
       const text = await read(path);
       if (typeof text !== 'object') return text;
-      if (!reported.has(path)) problems.push({ file: path, what: text.unknown });
+      if (!reported.has(path)) problems.push({ file: path, what: text.unknown, unread: true });
       reported.add(path);
       return undefined;
     },

@@ -29,7 +29,13 @@ export type Facts = {
 };
 
 /** Something wrong with a file: `line` counts from 1 and is absent when the whole file is meant. */
-export type Problem = { readonly file: string; readonly line?: number; readonly what: string };
+export type Problem = {
+  readonly file: string;
+  readonly line?: number;
+  readonly what: string;
+  /** it is there and could not be read: what it says is unknown */
+  readonly unread?: true;
+};
 
 export type MachineFacts = {
   /** uname -r */

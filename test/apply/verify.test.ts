@@ -76,6 +76,22 @@ describe('what cannot be seen', () => {
     expect(notes.join()).not.toContain('nf_conntrack_max is 131072 now');
   });
 
+  test('may be a file of the configuration', () => {
+    const secret = {
+      file: '/etc/sysctl.d/99-secret.conf',
+      what: 'it cannot be read: no permission',
+      unread: true,
+    } as const;
+    const { findings, unknown } = checkTargets(
+      { ...after, problems: [secret, { file: '/etc/sysctl.d/x.conf', what: 'a link to nowhere' }] },
+      promised(facts, plan),
+    );
+    expect(findings).toEqual([]);
+    expect(unknown).toEqual([
+      'after the next boot: /etc/sysctl.d/99-secret.conf could not be read, and may set another value',
+    ]);
+  });
+
   test('is not asked for below --root', () => {
     const { unknown, waits } = checkTargets({ ...blind, kind: 'sysroot' }, promised(facts, plan));
     expect(unknown).toEqual([]);
