@@ -69,9 +69,12 @@ function formOf(first: number | undefined): Form {
   return first === 45 ? 'save' : first === 60 ? 'xml' : 'text';
 }
 
-/** What stands beside the flows: empty lines, conntrack's own count, the frame of an XML listing. */
+/**
+ * What stands beside the flows: empty lines, conntrack's own count and its complaint where no labels are named, the frame
+ * of an XML listing.
+ */
 const BESIDE =
-  /^\s*$|^conntrack v\S+ \(conntrack-tools\): \d+ flow entries have been shown\.\s*$|^<\?xml |^<\/?conntrack>\s*$/;
+  /^\s*$|^nfct_labelmap_new: |^conntrack v\S+ \(conntrack-tools\): \d+ flow entries have been shown\.\s*$|^<\?xml |^<\/?conntrack>\s*$/;
 
 function isBeside(text: Uint8Array): boolean {
   return text.length < 200 && BESIDE.test(new TextDecoder().decode(text));

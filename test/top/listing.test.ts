@@ -120,6 +120,7 @@ describe('lines that are no flow', () => {
     'conntrack v1.4.7 (conntrack-tools): 2 flow entries have been shown.',
     '<?xml version="1.0" encoding="utf-8"?>',
     '<conntrack>',
+    'nfct_labelmap_new: No such file or directory',
     '</conntrack>',
     '',
     '  \r',
