@@ -30,6 +30,9 @@ const COLUMNS = {
   insert_failed: 'insert_failed',
   chaintoolong: 'chainlength',
 } as const;
+/** What a watch needs of the counters. */
+export const WATCHED_COLUMNS = ['new', ...Object.values(COLUMNS)] as const;
+
 type ByCause = Partial<Readonly<Record<Cause, number>>>;
 
 /** The highest count in a slice of time; slices are numbered from the start on. */
@@ -61,7 +64,9 @@ export type Watched = {
   readonly outlook: Outlook;
   readonly highest?: { readonly count: number; readonly time: Date } | undefined;
   readonly slices: readonly Slice[];
+  /** looks for the slope, and the slope with the last of them */
   readonly points: readonly Point[];
+  readonly slope?: number | undefined;
   /** what happened besides, oldest first */
   readonly events: readonly Event[];
 };
@@ -69,7 +74,7 @@ export type Watched = {
 const SLICE_S = 5;
 const SLICES = 120;
 /** The slope is that of so many seconds, of at most so many looks; at long intervals of as many looks as one needs. */
-const TREND_S = 36;
+const TREND_S = 24;
 const POINTS = 12;
 const EVENTS = 5;
 const NOT_COUNTED = { unknown: 'not counted: the kernel has not done so since Linux 4.9' };
@@ -94,7 +99,7 @@ export function watched(first: Sample, interval: number): Watched {
     fresh: why(first),
     rates: why(first),
     totals: {},
-    outlook: outlookOf(first, points),
+    outlook: outlookOf(first, undefined),
     highest: higher(undefined, first),
     slices: slicesWith([], first, first, interval),
     points,
@@ -115,6 +120,7 @@ export function nextLook(before: Watched, now: Sample): Watched {
   const seconds = (now.at - before.now.at) / 1000;
   const rises = goesOn ? risesOf(before.now, now) : undefined;
   const points = pointsWith(goesOn ? before.points : [], now, interval);
+  const slope = points === before.points ? before.slope : slopeOf(points);
   const [was, is] = [known(before.now.count), known(now.count)];
   return {
     began,
@@ -124,10 +130,11 @@ export function nextLook(before: Watched, now: Sample): Watched {
     fresh: freshOf(now, rises, seconds),
     rates: rises === undefined ? why(now) : perSecond(rises.causes, seconds),
     totals: rises === undefined ? before.totals : plus(before.totals, rises.causes),
-    outlook: outlookOf(now, points),
+    outlook: outlookOf(now, slope),
     highest: higher(before.highest, now),
     slices: slicesWith(before.slices, began, now, interval),
     points,
+    slope,
     events: eventsWith(before.events, eventsOf(before.now, now)),
   };
 }
@@ -204,23 +211,20 @@ function slicesWith(slices: readonly Slice[], began: Sample, { at, count }: Samp
   return value > last.high ? [...slices.slice(0, -1), { number, high: value }] : slices;
 }
 
-/** Looks for the slope, at least two seconds apart: at a short interval the newest one takes the place of the last. */
+/** Looks for the slope, not more often than it needs them; the same array while there is no new one. */
 function pointsWith(points: readonly Point[], { at, count }: Sample, interval: number): readonly Point[] {
   const value = known(count);
   if (value === undefined) return [];
+  const last = points.at(-1);
+  if (last !== undefined && at - last.at < 1000 * (TREND_S / POINTS) * 0.9) return points;
   const oldest = at - 1000 * Math.max(TREND_S, 6 * interval);
-  const near = 1000 * (TREND_S / POINTS) * 0.9;
-  const kept = points.filter((point) => point.at >= oldest);
-  const [before, last] = kept.slice(-2);
-  if (before !== undefined && last !== undefined && last.at - before.at < near) kept.pop();
-  return [...kept, { at, count: value }];
+  return [...points.filter((point) => point.at >= oldest), { at, count: value }];
 }
 
-function outlookOf({ count, max }: Sample, points: readonly Point[]): Outlook {
+function outlookOf({ count, max }: Sample, slope: number | undefined): Outlook {
   if (!isKnown(count) || !isKnown(max)) return 'unknown';
   if (max === 0) return 'no limit';
   if (count >= max) return 'full';
-  const slope = slopeOf(points);
   if (slope === undefined) return 'too early';
   const seconds = slope > 0 ? (max - count) / slope : Number.POSITIVE_INFINITY;
   return seconds > HORIZON_S ? 'not filling' : { seconds, slope };

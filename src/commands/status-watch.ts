@@ -1,6 +1,6 @@
 /** `ctfix status --watch`: the table look by look, until it is ended; no child process, three small files for a look. */
 import { CtfixError, EXIT } from '../errors.ts';
-import { COUNTERS, parseCounters } from '../facts/counters.ts';
+import { COUNTERS, someCounters } from '../facts/counters.ts';
 import { NETFILTER, sizeOf } from '../facts/table.ts';
 import type { ReadHost } from '../host/host.ts';
 import type { Terminal, Woken } from '../host/screen.ts';
@@ -8,7 +8,7 @@ import { known, type Maybe } from '../model.ts';
 import type { View } from '../render/paint.ts';
 import { watchScreen } from '../render/watch.ts';
 import { planPeak, watchEnd, watchJson, watchLine } from '../render/watch-log.ts';
-import { nextLook, type Sample, type Watched, watched } from '../watch.ts';
+import { nextLook, type Sample, WATCHED_COLUMNS, type Watched, watched } from '../watch.ts';
 import type { CommonFlags, Deps } from './deps.ts';
 
 const COUNT = `${NETFILTER}/nf_conntrack_count`;
@@ -119,7 +119,7 @@ function numberOf(path: string, text: Maybe<string> | undefined): Maybe<number> 
 function countersOf(text: Maybe<string> | undefined): Sample['counters'] {
   if (text === undefined) return { unknown: 'this kernel has no counters to read (CONFIG_NF_CONNTRACK_PROCFS)' };
   if (typeof text !== 'string') return text;
-  return parseCounters(text) ?? { unknown: `${COUNTERS} is not in a form that is known` };
+  return someCounters(text, WATCHED_COLUMNS) ?? { unknown: `${COUNTERS} is not in a form that is known` };
 }
 
 /** undefined where there is no such file. */

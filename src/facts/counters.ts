@@ -25,6 +25,35 @@ export function parseCounters(text: string): Readonly<Record<string, number>> | 
   return Object.fromEntries(sums.map((sum, column) => [names[column] ?? '', sum]));
 }
 
+/**
+ * Some of the columns alone, for a watch, which asks again and again on machines with hundreds of rows. The kernel puts the
+ * same spaces between the numbers as between the names: between single spaces, both have the same places. Where that is not
+ * so, the whole text is judged as parseCounters does.
+ */
+export function someCounters(text: string, names: readonly string[]): Readonly<Record<string, number>> | undefined {
+  const lines = text.split('\n');
+  const titles = (lines[0] ?? '').split(' ');
+  const places = names.map((name) => titles.indexOf(name));
+  const sums = names.map(() => 0);
+  for (let at = 1; at < lines.length - 1; at += 1) {
+    const cells = (lines[at] ?? '').split(' ');
+    if (cells.length !== titles.length || !titles.every((title, place) => (title === '') === (cells[place] === ''))) {
+      return parseCounters(text);
+    }
+    for (let which = 0; which < places.length; which += 1) {
+      const cell = cells[places[which] ?? -1];
+      if (cell !== undefined) sums[which] = (sums[which] ?? 0) + (cell.length > 8 ? Number.NaN : Number(`0x${cell}`));
+    }
+  }
+  const odd = lines.length < 3 || lines.at(-1) !== '' || sums.some(Number.isNaN);
+  if (odd || places[names.indexOf('drop')] === -1) return parseCounters(text);
+  const some: Record<string, number> = {};
+  for (let which = 0; which < names.length; which += 1) {
+    if (places[which] !== -1) some[names[which] ?? ''] = sums[which] ?? 0;
+  }
+  return some;
+}
+
 /** No regular expressions: a watch comes here again and again, and a large machine has hundreds of rows. */
 function wordsOf(line: string): readonly string[] {
   return line

@@ -28,10 +28,8 @@ export function percent(share: number): string {
 
 /** `2026-11-24 05:33:10Z`: sortable, and the same on every reader's machine. */
 export function instant(time: Date): string {
-  return time
-    .toISOString()
-    .replace('T', ' ')
-    .replace(/\.\d+Z$/, 'Z');
+  const [day = '', rest = ''] = time.toISOString().split('T');
+  return `${day} ${rest.slice(0, 8)}Z`;
 }
 
 /** A length of time in its two largest units: `93784` seconds → `1 d 2 h`. */

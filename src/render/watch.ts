@@ -1,6 +1,6 @@
 /** A watched table on a terminal: one screen. Pure. */
 import { isKnown, known, type Maybe } from '../model.ts';
-import { CAUSES, type Cause, type Slice, shareOf, sliceSeconds, type Watched } from '../watch.ts';
+import { CAUSES, type Cause, shareOf, sliceSeconds, type Watched } from '../watch.ts';
 import { escapeLine } from './escape.ts';
 import { duration, grouped, instant, percent } from './numbers.ts';
 import { type Paint, paint, type View } from './paint.ts';
@@ -92,20 +92,18 @@ function spark({ slices, interval }: Watched, width: number, view: View): string
   const first = Math.max(last.number - width + 1, slices[0]?.number ?? 0);
   const shown = slices.filter(({ number }) => number >= first);
   const span = (last.number - first + 1) * sliceSeconds(interval);
-  const [low, high] = [Math.min(...shown.map((one) => one.high)), Math.max(...shown.map((one) => one.high))];
-  const text = sparkline(shown, first, view.unicode ? RAMPS.unicode : RAMPS.ascii);
-  return [row(`last ${duration(span)}`, text), row('', `from ${grouped(low)} to ${grouped(high)}`)];
-}
-
-function sparkline(slices: readonly Slice[], first: number, ramp: readonly string[]): string {
-  const [low, high] = [Math.min(...slices.map((one) => one.high)), Math.max(...slices.map((one) => one.high))];
-  const cells: string[] = [];
-  for (const slice of slices) {
-    const level = high === low ? 0 : Math.round(((slice.high - low) / (high - low)) * (ramp.length - 1));
-    while (cells.length < slice.number - first) cells.push(' ');
-    cells.push(ramp[level] ?? ' ');
+  let [low, high] = [Number.POSITIVE_INFINITY, 0];
+  for (const slice of shown) {
+    low = Math.min(low, slice.high);
+    high = Math.max(high, slice.high);
   }
-  return cells.join('');
+  const ramp = view.unicode ? RAMPS.unicode : RAMPS.ascii;
+  const step = high === low ? 0 : (ramp.length - 1) / (high - low);
+  let text = '';
+  for (const slice of shown) {
+    text = text.padEnd(slice.number - first) + (ramp[Math.round((slice.high - low) * step)] ?? ' ');
+  }
+  return [row(`last ${duration(span)}`, text), row('', `from ${grouped(low)} to ${grouped(high)}`)];
 }
 
 function outlook({ outlook: what, now }: Watched, p: Paint): string {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseCounters, parseSlabinfo, parseStats } from '../../src/facts/counters.ts';
+import { parseCounters, parseSlabinfo, parseStats, someCounters } from '../../src/facts/counters.ts';
 
 const HEADER =
   'entries  clashres found new invalid ignore delete chainlength insert insert_failed drop early_drop icmp_error  expect_new expect_create expect_delete search_restart';
@@ -75,3 +75,26 @@ test.each(['', 'conntrack v1.4.7: Operation not permitted\n', 'cpu=0 found=1\n',
   '%j is not what conntrack -S prints',
   (text) => expect(parseStats(text)).toBeUndefined(),
 );
+
+test('some columns alone: the same numbers, whatever the text looks like', () => {
+  const names = ['new', 'drop', 'early_drop', 'chainlength', 'nosuch'];
+  const cell = fc.oneof(
+    { weight: 9, arbitrary: fc.nat(2 ** 32 - 1).map((value) => value.toString(16).padStart(8, '0')) },
+    { weight: 1, arbitrary: fc.constantFrom('', ' ', 'xyz', '-1', '123456789', '\t0') },
+  );
+  const line = fc.array(cell, { minLength: 17, maxLength: 17 }).map((cells) => {
+    const text = cells.join(' ');
+    return `${text.slice(0, 8)} ${text.slice(8, 117)} ${text.slice(117)}`;
+  });
+  const header = fc.constantFrom(HEADER, HEADER.replace('drop', 'nothing'), 'drop', '', HEADER.replaceAll('  ', ' '));
+  fc.assert(
+    fc.property(header, fc.array(line, { maxLength: 3 }), fc.constantFrom('\n', '', '\n\n'), (first, rows, end) => {
+      const text = [first, ...rows].join('\n') + end;
+      const all = parseCounters(text);
+      const some = someCounters(text, names);
+      // What is no number in a column that nobody asked for is nobody's concern.
+      if (all !== undefined) expect(names.map((name) => some?.[name])).toEqual(names.map((name) => all[name]));
+    }),
+    { numRuns: 2000 },
+  );
+});
