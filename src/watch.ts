@@ -36,7 +36,7 @@ export const WATCHED_COLUMNS = ['new', ...Object.values(COLUMNS)] as const;
 type ByCause = Partial<Readonly<Record<Cause, number>>>;
 
 /** The highest count in a slice of time; slices are numbered from the start on. */
-export type Slice = { readonly number: number; readonly high: number };
+type Slice = { readonly number: number; readonly high: number };
 type Event = { readonly time: Date; readonly text: string };
 
 /** When the table will be full if it goes on like this. `slope`: flows a second. */
