@@ -9,7 +9,8 @@ class ReloadsFirst extends BaseSequencer {
   }
 }
 
-// Two projects: `unit` needs nothing but Node; `vm` boots Debian under qemu and is started by scripts/test.mjs.
+// Three projects: `unit` needs nothing but Node; `oracle` asks real programs in a chroot and `vm` boots Debian under qemu,
+// both started by scripts/test.mjs, which installs what they need.
 export default defineConfig({
   test: {
     sequence: { sequencer: ReloadsFirst },
@@ -18,10 +19,11 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/vm/**'],
+          exclude: ['test/vm/**', 'test/oracle/**'],
           testTimeout: 60_000,
         },
       },
+      { test: { name: 'oracle', include: ['test/oracle/**/*.test.ts'], testTimeout: 900_000 } },
       {
         test: {
           name: 'vm',

@@ -21,7 +21,7 @@ const env = {
   CTFIX_ORACLE_SEED: values.seed,
   CTFIX_ORACLE_SUITES: values.suites,
 };
-const run = spawnSync(process.execPath, [vitest, 'run', '--project', 'unit', 'test/oracle'], {
+const run = spawnSync(process.execPath, [vitest, 'run', '--project', 'oracle'], {
   cwd: root,
   env,
   stdio: 'inherit',

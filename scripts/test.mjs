@@ -1,4 +1,4 @@
-// npm test: the unit tests, then the core scenarios in virtual machines. --full adds the rest. --full and --proof write
+// npm test: the unit tests, the oracles in a chroot, then the core scenarios in virtual machines. --full adds the rest. --full and --proof write
 // docs/proof.md from what this run saw.
 // The last line on stdout is the sum. What cannot run here is said to be skipped, with the reason, never passed.
 import { spawnSync } from 'node:child_process';
@@ -36,12 +36,13 @@ async function main() {
   spawnSync(process.execPath, [join(ROOT, 'scripts/promtool.mjs')], { stdio: ['ignore', 2, 2] });
   const unit = vitest('unit', []);
   const reason = await whyNoMachines();
-  const vm = reason ? skipped(reason) : machines();
-  const sum = (key) => unit[key] + vm[key];
+  const oracle = reason ? skipped(reason, 'oracle', '.test.ts') : vitest('oracle', []);
+  const vm = reason ? skipped(reason, 'vm/scenarios', '.vm.ts') : machines();
+  const sum = (key) => unit[key] + oracle[key] + vm[key];
   if (PROOF && vm.failed === 0 && existsSync(EVIDENCE)) writeProof();
   const skips = sum('skipped') ? `, ${sum('skipped')} skipped` : '';
   process.stdout.write(`${sum('passed')} passed, ${sum('failed')} failed${skips}\n`);
-  process.exitCode = sum('failed') || (CI && vm.skipped) ? 1 : 0;
+  process.exitCode = sum('failed') || (CI && oracle.skipped + vm.skipped > 0) ? 1 : 0;
 }
 
 function machines() {
@@ -128,11 +129,11 @@ function hasDebianArchive() {
   return known() || (spawnSync('apt-get', ['-q', 'update'], { stdio: ['ignore', 2, 2] }).status === 0 && known());
 }
 
-/** Every scenario that would have run counts as skipped. */
-function skipped(reason) {
-  process.stderr.write(`\nvm scenarios skipped: ${reason}\n`);
-  const files = readdirSync(join(ROOT, 'test/vm/scenarios'), { recursive: true });
-  const wanted = files.filter((file) => file.endsWith('.vm.ts') && (FULL || !file.startsWith('full/')));
+/** Every file below test/`dir` that would have run counts as skipped. */
+function skipped(reason, dir, ending) {
+  process.stderr.write(`\ntest/${dir} skipped: ${reason}\n`);
+  const files = readdirSync(join(ROOT, 'test', dir), { recursive: true });
+  const wanted = files.filter((file) => file.endsWith(ending) && (FULL || !file.startsWith('full/')));
   return { passed: 0, failed: 0, skipped: wanted.length };
 }
 
