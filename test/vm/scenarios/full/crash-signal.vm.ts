@@ -51,15 +51,15 @@ type Ending = { readonly how: string; readonly moment: Point['moment']; readonly
 const FRONT = `$(pgrep -o -f '(^|/)[c]tfix apply .*--strategy reload')`;
 const SERVICE = `$(systemctl list-units --no-legend 'ctfix-apply-*' | grep -o 'ctfix-apply-[0-9a-f-]*.service')`;
 const ENDINGS: readonly Ending[] = [
-  { how: 'SIGTERM', step: 'guard-up', moment: 'ticked', end: 'kill -TERM {pid}' },
   { how: 'SIGHUP', step: 'unload nf_conntrack', moment: 'before', end: 'kill -HUP {pid}' },
-  { how: 'SIGTERM to the one who waits', step: 'prove-down', moment: 'ticked', end: `kill -TERM ${FRONT}` },
   {
     how: 'systemctl stop of its service',
     step: 'start ufw',
     moment: 'before',
     end: `systemctl stop --no-block ${SERVICE}`,
   },
+  { how: 'SIGTERM', step: 'guard-up', moment: 'ticked', end: 'kill -TERM {pid}' },
+  { how: 'SIGTERM to the one who waits', step: 'prove-down', moment: 'ticked', end: `kill -TERM ${FRONT}` },
   {
     how: 'kill -9 of the one who waits, then of it',
     step: 'load nf_conntrack',
