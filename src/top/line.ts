@@ -71,6 +71,10 @@ function readHead(flow: Flow): boolean {
     flow.stateEnd = wordEnd(bytes, at);
     at = skipSpaces(bytes, flow.stateEnd);
   }
+  // /proc tells two timeouts of GRE here: gre_print_conntrack in nf_conntrack_proto_gre.c.
+  for (let words = 0; words < 2 && byteAt(bytes, at) >= 97 && view.getInt32(at, true) !== SRC; words += 1) {
+    at = skipSpaces(bytes, wordEnd(bytes, at));
+  }
   flow.at = at;
   return flow.stateEnd - flow.state < LONGEST;
 }
