@@ -5,7 +5,7 @@ import { withHashsize, withKeys, withRepairedHashsize, withValue } from '../../s
 import { parseWithin } from '../../src/duration.ts';
 import { loadsEarly, parseAllowance, unloadSwitch } from '../../src/facts/beside.ts';
 import { parseCmdline } from '../../src/facts/cmdline.ts';
-import { parseCounters, parseSlabinfo, parseStats } from '../../src/facts/counters.ts';
+import { parseCounters, parseSlabinfo, parseStats, someCounters } from '../../src/facts/counters.ts';
 import { parseShow } from '../../src/facts/firewalls.ts';
 import { parseSample, thinSample } from '../../src/facts/flow-sample.ts';
 import { globOf } from '../../src/facts/globs.ts';
@@ -138,9 +138,10 @@ export function parsersOf(corpus: Corpus): readonly Parser[] {
       (text) => [0, 1, 127].map((code) => judgeJournal(code, text, text.slice(0, 40))),
     ),
     quiet(
-      'facts/counters.ts#parseCounters facts/counters.ts#parseSlabinfo',
+      'facts/counters.ts#parseCounters facts/counters.ts#someCounters facts/counters.ts#parseSlabinfo',
       [...proc.slice(0, 2), ...corpus.recorded(/stat\/nf_conntrack|slabinfo/)],
       parseCounters,
+      (text) => someCounters(text, ['entries', 'drop', 'invalid']),
       parseSlabinfo,
     ),
     quiet(
