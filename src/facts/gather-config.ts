@@ -94,11 +94,13 @@ export async function dropIns(
 
 /**
  * The names that are no directory: modprobe passes over those, and then a file of the same name in a weaker directory
- * counts; for the others they hide it.
+ * counts; for the others they hide it. Each becomes a problem: nobody means a directory by that name.
  * Source: conf_files_list in libkmod-config.c.
  */
 async function present(look: Look, dir: string, names: readonly string[]): Promise<readonly string[]> {
   const isDir = await Promise.all(names.map((name) => leadsToDirectory(look, `${dir}/${name}`)));
+  const passedOver = names.filter((_, index) => isDir[index]);
+  look.problems.push(...passedOver.map((name) => ({ file: `${dir}/${name}`, what: 'a directory, not a file' })));
   return names.filter((_, index) => !isDir[index]);
 }
 

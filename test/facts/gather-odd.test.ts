@@ -153,7 +153,8 @@ describe('bad input', () => {
     ]);
     expect(config.systemdSysctl).toEqual([]);
     expect(config.procpsSysctl.map(({ file }) => file)).toEqual(['/etc/sysctl.d/.b.conf']);
-    expect(problems.map(({ file }) => file)).toContain('/etc/modprobe.d/b.alias');
+    for (const odd of ['modprobe.d/b.alias', 'modprobe.d/a.conf'])
+      expect(problems.map(({ file }) => file)).toContain(`/etc/${odd}`);
   });
 
   test('problems carry file and line', async () => {
