@@ -80,18 +80,26 @@ export function limitOf(max: string): number {
   return value === 0 ? Number.POSITIVE_INFINITY : value < 0 ? value + 2 ** 32 : value;
 }
 
+/** A program that reads the buckets at every moment can undo so many writes in a row, and hardly more. */
+const TRIES = 5;
+
 /**
- * Writes one value and reads it back; gives what the kernel says now.
+ * Writes one value and reads it back; gives what the kernel says now. Buckets are written again when the write was lost:
+ * whoever reads them at that moment makes the kernel resize to the size that it has, for reader and writer share
+ * nf_conntrack_htable_size_user (nf_conntrack_hash_sysctl in net/netfilter/nf_conntrack_standalone.c).
  * @throws StepFailed when the kernel has another value afterwards, which also happens where the write itself gave no
  *   error (another network namespace)
  * @throws HostError when the kernel refuses the write
  */
 export async function setValue(host: Host, path: string, value: string): Promise<string> {
-  await host.writeValue(path, value);
-  const saw = await readValue(host, path);
-  if (saw === undefined) throw new StepFailed(`${path} is gone after ${value} was written: the module was unloaded`);
-  if (!isValue(path, value, saw)) throw new StepFailed(`${path} was set to ${value}, but the kernel says ${saw}`);
-  return saw;
+  let saw: string | undefined;
+  for (let left = isBuckets(path) ? TRIES : 1; left > 0; left -= 1) {
+    await host.writeValue(path, value);
+    saw = await readValue(host, path);
+    if (saw === undefined) throw new StepFailed(`${path} is gone after ${value} was written: the module was unloaded`);
+    if (isValue(path, value, saw)) return saw;
+  }
+  throw new StepFailed(`${path} was set to ${value}, but the kernel says ${saw}`);
 }
 
 /** How long a change may still be confirmed, in seconds; 0 when it is over, or was begun before the last boot. */
