@@ -37,6 +37,17 @@ export function nextBoot(facts: Facts): NextBoot {
   return { boot: nextValues(facts, 'boot'), load: nextValues(facts, 'load'), asked: askedValues(facts) };
 }
 
+/** What decides a key at the next boot, a size or any other; undefined where nothing tells. */
+export function heldAtBoot(facts: Facts, key: string): Held | undefined {
+  if (key === MAX_KEY) return nextValues(facts, 'boot').max;
+  return key === BUCKETS_KEY ? nextValues(facts, 'boot').buckets : nextLine(facts, key, 'boot');
+}
+
+/** What the configuration asks a key to be, whether or not anything applies it; undefined where nothing asks. */
+export function askedOf(facts: Facts, key: string): Held | undefined {
+  return key === BUCKETS_KEY ? askedValues(facts).buckets : askedLine(facts, key);
+}
+
 /** The line that decides a sysctl key at that moment, undefined where no line is applied. */
 export function nextLine(facts: Facts, key: string, when: Moment): Held | undefined {
   return applied(facts, when).findLast(({ line }) => line.key === key && takes(facts, line))?.held;

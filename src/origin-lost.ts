@@ -1,8 +1,8 @@
 /** What files ask for and do not get: lines that are read too early, taken back, beaten or not read at all. Pure. */
 import { roundBuckets } from './kernel.ts';
 import type { Facts, SysctlLine } from './model.ts';
-import { applier, bootOrder, type Held, isAlias, nextBoot, nextLine, takes, ufwStarts } from './nextboot.ts';
-import { BUCKETS_KEY, keyOf, MAX_KEY, placeOf } from './own.ts';
+import { applier, bootOrder, type Held, heldAtBoot, isAlias, takes, ufwStarts } from './nextboot.ts';
+import { BUCKETS_KEY, keyOf, placeOf } from './own.ts';
 
 /** A line that has no effect on the value after the next boot. */
 export type Lost = {
@@ -45,16 +45,10 @@ export function lostText(lost: Lost): string {
  */
 export function lostOf(facts: Facts, name: string, live: string | undefined): Lost[] {
   const key = keyOf(name);
-  const winner = winnerOf(facts, key);
+  const winner = heldAtBoot(facts, key);
   const lines = [...sysctlLost(facts, key, winner, live), ...(key === BUCKETS_KEY ? optionLost(facts, winner) : [])];
   const same = (value: string) => winner !== undefined && rounded(facts, key, value) === winner.value;
   return lines.filter(({ value }) => !same(value));
-}
-
-function winnerOf(facts: Facts, key: string): Held | undefined {
-  const { boot } = nextBoot(facts);
-  if (key === MAX_KEY) return boot.max;
-  return key === BUCKETS_KEY ? boot.buckets : nextLine(facts, key, 'boot');
 }
 
 function rounded({ machine }: Facts, key: string, value: string): number {

@@ -41,11 +41,15 @@ function liveValue({ kind, module, table }: Facts, name: string): Maybe<string> 
   return isKnown(value) ? String(value) : value;
 }
 
+/** The last change of ours, when it is in force and was made in this boot. */
+export function changeHere({ lastChange, machine }: Facts): ChangeRecord | undefined {
+  return lastChange?.outcome === 'applied' && lastChange.bootId === known(machine.bootId) ? lastChange : undefined;
+}
+
 /** A live change of ours in this boot that set the value. */
 function byChange(facts: Facts, name: string, live: string): Given | undefined {
-  const { lastChange: change, machine } = facts;
-  if (change === undefined || change.outcome !== 'applied' || change.bootId !== known(machine.bootId)) return undefined;
-  if (change.strategy === 'persist' || promised(change, name) !== live) return undefined;
+  const change = changeHere(facts);
+  if (change === undefined || change.strategy === 'persist' || promised(change, name) !== live) return undefined;
   const before = name === 'max' || name === 'buckets' ? change.before[name] : undefined;
   if (before !== undefined && String(before) === live) return undefined;
   return { value: live, by: 'ctfix', how: `ctfix change ${change.id}`, change: change.id };
@@ -111,14 +115,14 @@ function waits(how: string, now: Held, boot: Held | undefined): string {
     : how;
 }
 
-function given({ value, by, file, line }: Held, name: string): Given {
-  const at = { ...(file !== undefined && { file }), ...(line !== undefined && { line }) };
-  return {
-    value: String(value),
-    by,
-    how: HOW[by](file === undefined ? '' : placeOf({ file, line }), name),
-    ...at,
-  };
+function given(held: Held, name: string): Given {
+  const { by, file, line } = held;
+  return givenBy(held, HOW[by](file === undefined ? '' : placeOf({ file, line }), name));
+}
+
+/** The value that something decides, with the words for how. */
+export function givenBy({ value, by, file, line }: Held, how: string): Given {
+  return { value: String(value), by, how, ...(file !== undefined && { file }), ...(line !== undefined && { line }) };
 }
 
 const factor = (name: string) => (name === 'max' ? '8 × ' : '');
@@ -137,8 +141,7 @@ const HOW: Readonly<Record<Held['by'], (place: string, name: string) => string>>
 function byHand(held: Held): Given {
   const { file, line } = held;
   const place = file === undefined ? held.why : placeOf({ file, line });
-  const at = { ...(file !== undefined && { file }), ...(line !== undefined && { line }) };
-  return { value: String(held.value), by: held.by, how: `${place}, applied by somebody at a time unknown`, ...at };
+  return givenBy(held, `${place}, applied by somebody at a time unknown`);
 }
 
 /** What kube-proxy raises is told by nextBoot; some of its releases, and k3s around it, set max whatever it was. */

@@ -3,11 +3,11 @@
  * files ask for without getting it. Pure.
  */
 import { type Facts, isKnown, known, type Maybe } from './model.ts';
-import { askedLine, type Held, nextBoot, nextLine } from './nextboot.ts';
+import { askedOf, heldAtBoot } from './nextboot.ts';
 import { ownValues } from './origin-defaults.ts';
 import { type Lost, lostOf } from './origin-lost.ts';
-import { type Given, nowOf } from './origin-now.ts';
-import { BUCKETS_KEY, keyOf, MAX_KEY } from './own.ts';
+import { type Given, givenBy, nowOf } from './origin-now.ts';
+import { keyOf } from './own.ts';
 
 export { isMissed, type Lost, lostText } from './origin-lost.ts';
 export type { Given } from './origin-now.ts';
@@ -45,12 +45,13 @@ const LISTED_ELSEWHERE = ['count', 'max', 'buckets'];
 
 function originOf(facts: Facts, name: string): Origin {
   const now = nowOf(facts, name);
+  const asked = askedOf(facts, keyOf(name));
   return {
     name,
     key: keyOf(name),
     ...(now !== undefined && { now }),
     boot: afterBoot(facts, name, now),
-    ...askedOf(facts, name),
+    ...(asked !== undefined && { asked: givenBy(asked, asked.why) }),
     lost: lostOf(facts, name, now === undefined ? undefined : known(now)?.value),
   };
 }
@@ -63,30 +64,17 @@ function afterBoot(facts: Facts, name: string, now: Maybe<Given> | undefined): M
     return { unknown: 'this kernel has no such key, or what brings it is not loaded' };
   }
   const live = now === undefined ? undefined : known(now);
-  const { boot } = nextBoot(facts);
-  const key = keyOf(name);
-  const held = key === MAX_KEY ? boot.max : key === BUCKETS_KEY ? boot.buckets : nextLine(facts, key, 'boot');
+  const held = heldAtBoot(facts, keyOf(name));
   // What it raises is told by nextBoot; what is live shows that it sets its own over that of the files, too.
   if (live?.by === 'kube-proxy' && held?.by !== 'kube-proxy') {
     const over = held === undefined ? '' : `, over ${held.value} (${held.why})`;
     return { value: live.value, by: 'kube-proxy', how: `kube-proxy sets it whenever it starts${over}` };
   }
-  if (held !== undefined) return fromHeld(held);
+  if (held !== undefined) return givenBy(held, held.why);
   if (live?.by === 'kernel') return { ...live, how: 'no file sets it' };
   const [only, ...others] = ownValues(name);
   if (only !== undefined && others.length === 0) return { value: only, by: 'kernel', how: 'no file sets it' };
   return { unknown: "no file sets it, and the kernel's own value is not known here" };
-}
-
-function askedOf(facts: Facts, name: string): Pick<Origin, 'asked'> {
-  const { asked } = nextBoot(facts);
-  const held = name === 'max' || name === 'buckets' ? asked[name] : askedLine(facts, keyOf(name));
-  return held === undefined ? {} : { asked: fromHeld(held) };
-}
-
-function fromHeld({ value, by, why, file, line }: Held): Given {
-  const at = { ...(file !== undefined && { file }), ...(line !== undefined && { line }) };
-  return { value: String(value), by, how: why, ...at };
 }
 
 /** Whether the next boot gives another value than there is now; undefined where one of them is not known. */

@@ -3,7 +3,7 @@ import { gather } from '../facts/gather.ts';
 import type { ReadHost } from '../host/host.ts';
 import { bucketsKeyIsWritable, resizeIsSafe } from '../kernel.ts';
 import { type Facts, isKnown, known, type Targets } from '../model.ts';
-import { nextBoot, nextLine } from '../nextboot.ts';
+import { heldAtBoot } from '../nextboot.ts';
 import { BUCKETS_KEY, keyOf, MAX_KEY, pathOf } from '../own.ts';
 import { isLess } from '../present.ts';
 import type { Finding, VerifyReport } from './outcome.ts';
@@ -78,12 +78,11 @@ function waits({ machine }: Facts, { strategy, before, bootId }: Promised): bool
 }
 
 function bootChecks(facts: Facts, promised: Promised): Check[] {
-  const { boot } = nextBoot(facts);
   const kept = keptTable(promised);
   return promises(promised.targets).map(({ key, wanted }): Check => {
     const base = { item: key, when: 'next-boot', wanted } as const;
     const isSize = key === MAX_KEY || key === BUCKETS_KEY;
-    const held = key === MAX_KEY ? boot.max : key === BUCKETS_KEY ? boot.buckets : nextLine(facts, key, 'boot');
+    const held = heldAtBoot(facts, key);
     if (isSize && kept && held !== undefined && isLess(Number(wanted), held.value)) {
       return { ...base, waits: `will be ${held.value} after the next boot, which is more than now: ${held.why}` };
     }

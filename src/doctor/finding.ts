@@ -7,6 +7,7 @@ import { askedLine } from '../nextboot.ts';
 import { TIMEOUT_KEYS } from '../options.ts';
 import { type Lost, type Origin, origins } from '../origin.ts';
 import { knownNames } from '../origin-defaults.ts';
+import { changeHere } from '../origin-now.ts';
 import { BUCKETS_KEY, MAX_KEY } from '../own.ts';
 import { isLess } from '../present.ts';
 import { size } from '../sizing.ts';
@@ -59,14 +60,14 @@ export type CounterSeen = {
  * those of before the last change in force do not count. A counter below its old self was reset by a load of the module.
  * @param names the column by its names in different kernels and programs, the first one that is there counts
  */
-export function counterOf({ table, machine, lastChange }: Facts, ...names: readonly string[]): CounterSeen | undefined {
+export function counterOf(facts: Facts, ...names: readonly string[]): CounterSeen | undefined {
+  const { table, machine } = facts;
   const first = known(table.counters);
   const name = names.find((each) => first?.[each] !== undefined);
   if (first === undefined || name === undefined) return undefined;
   const start = first[name] ?? 0;
   const now = known(table.countersLater)?.[name] ?? start;
-  const here =
-    lastChange?.outcome === 'applied' && lastChange.bootId === known(machine.bootId) ? lastChange : undefined;
+  const here = changeHere(facts);
   const before = here?.counters?.[name] ?? 0;
   const total = now < before ? now : now - before;
   const uptime = known(machine.uptime);
@@ -76,12 +77,8 @@ export function counterOf({ table, machine, lastChange }: Facts, ...names: reado
 }
 
 /** The last change wrote files alone, in this boot: what it set comes with the next load of the module, as was asked for. */
-export function wroteFilesOnly({ lastChange, machine }: Facts): boolean {
-  return (
-    lastChange?.outcome === 'applied' &&
-    lastChange.strategy === 'persist' &&
-    lastChange.bootId === known(machine.bootId)
-  );
+export function wroteFilesOnly(facts: Facts): boolean {
+  return changeHere(facts)?.strategy === 'persist';
 }
 
 /** The columns of chain refusals: `chainlength` in /proc since 5.15, `chaintoolong` in conntrack -S. */

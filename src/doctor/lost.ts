@@ -2,7 +2,7 @@
 
 import { bucketsKeyIsWritable } from '../kernel.ts';
 import { type Facts, known } from '../model.ts';
-import { isActive, nextBoot } from '../nextboot.ts';
+import { heldAtBoot, isActive } from '../nextboot.ts';
 import { type Lost, lostText, type Origin } from '../origin.ts';
 import { isLess } from '../present.ts';
 import { grouped } from '../render/numbers.ts';
@@ -121,9 +121,9 @@ function holding({ module, machine, table }: Facts): Remedy[] {
 export function loweredSince({ facts, origins }: Seen): Finding | undefined {
   // Then it is known what lowers it.
   if (isActive(facts, 'kube-proxy') || iptablesUnload({ facts }) !== undefined) return undefined;
-  const { boot } = nextBoot(facts);
-  const rows = origins.flatMap((origin) => {
-    const held = origin.name === 'max' ? boot.max : origin.name === 'buckets' ? boot.buckets : undefined;
+  const sized = origins.filter(({ name }) => name === 'max' || name === 'buckets');
+  const rows = sized.flatMap((origin) => {
+    const held = heldAtBoot(facts, origin.key);
     const now = origin.now === undefined ? undefined : known(origin.now);
     if (held === undefined || now === undefined || held.by === 'kernel') return [];
     if (!isLess(Number(now.value), held.value)) return [];
