@@ -3,6 +3,7 @@
  * Source: the monitoring plugins' development guidelines, "Plugin Output for Nagios" and "Threshold and Ranges".
  */
 import { CtfixError } from './errors.ts';
+import { averageChain } from './kernel.ts';
 import { isKnown, known, type ModuleFacts, type TableFacts } from './model.ts';
 import { escapeLine } from './render/escape.ts';
 import { grouped } from './render/numbers.ts';
@@ -148,7 +149,9 @@ function perfdata(
           ),
         ]),
     field('count', String(count), options === undefined ? ['', '', '0'] : limits((range) => inFlows(range, max), max)),
-    ...(hash === undefined || hash === 0 ? [] : [field('chain', String(fixed((2 * count) / hash)), ['', '', '0'])]),
+    ...(hash === undefined || hash === 0
+      ? []
+      : [field('chain', String(fixed(averageChain(count, hash))), ['', '', '0'])]),
     ...(known(dropsOf({ counters, countersLater: counters })) ?? [])
       .filter(({ name }) => name !== 'invalid')
       .map(({ name, total }) => field(name, `${total}c`, [])),

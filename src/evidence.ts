@@ -2,12 +2,10 @@
  * Proof that the table of this host was full, and only for as long as it says something about the present max: log lines
  * and counters outlive a repair. Pure.
  */
+import { isNearlyFull } from './kernel.ts';
 import { type ChangeRecord, type Facts, isKnown, known, type LogLine, type Plan } from './model.ts';
 import { nextBoot } from './nextboot.ts';
 import { duration, grouped } from './render/numbers.ts';
-
-/** The share of max from which the kernel's own worker, too, calls the table nearly full (gc_worker since 4.14). */
-const FULL = 0.95;
 
 export type Evidence = {
   /** what proves that the table was full, as sentences; [] when nothing counts */
@@ -72,7 +70,7 @@ export function countedLines(facts: Facts): readonly LogLine[] {
 
 function fromCount({ table }: Facts): string[] {
   const [count, max] = [known(table.count), known(table.max)];
-  if (count === undefined || max === undefined || max === 0 || count < FULL * max) return [];
+  if (count === undefined || max === undefined || !isNearlyFull(count, max)) return [];
   return [`${grouped(count)} of ${grouped(max)} flows are tracked now, 95 % or more of the table`];
 }
 

@@ -85,6 +85,22 @@ export function chainsAreLimited(
   return atLeast(upstreamOf(machine), 5, 15) || (counters !== undefined && 'chainlength' in counters);
 }
 
+/**
+ * Entries in an average chain: every flow is in the hash twice, once for each direction.
+ * Source: nf_conntrack_hash_check_insert; Documentation/networking/nf_conntrack-sysctl.rst
+ */
+export function averageChain(flows: number, buckets: number): number {
+  return (2 * flows) / buckets;
+}
+
+/** The share of max from which the kernel's own worker calls a table nearly full (gc_worker since 4.14). */
+const NEARLY = 0.95;
+
+/** Whether a table is as good as full; one without a limit never is. */
+export function isNearlyFull(count: number, max: number): boolean {
+  return max > 0 && count >= NEARLY * max;
+}
+
 /** Buckets as the kernel takes them: whole pages of pointers (nf_ct_alloc_hashtable), 512 at 4 KiB and 64 bit. */
 export function roundBuckets(buckets: number, machine: Pick<MachineFacts, 'pageSize' | 'bits'>): number {
   const step = bucketStep(machine);

@@ -1,5 +1,5 @@
 /** The connection table as it is, every number with where it comes from. Pure. */
-import { chainLimitIsShort } from './kernel.ts';
+import { averageChain, chainLimitIsShort } from './kernel.ts';
 import { billOf, pricesOf } from './memory.ts';
 import { type ChangeRecord, type Facts, isKnown, known, type Maybe, type Sizing } from './model.ts';
 import { changesAtBoot, isMissed, type Origin, origins } from './origin.ts';
@@ -46,7 +46,7 @@ type TableStatus = {
   readonly buckets: Maybe<number>;
   /** count / max; absent without a limit */
   readonly fill?: Maybe<number>;
-  /** entries in an average chain: every flow is in the hash twice (nf_conntrack_hash_check_insert), 2 × count / buckets */
+  /** entries in an average chain, see averageChain */
   readonly chain: Maybe<number>;
   readonly chainWhenFull?: Maybe<number>;
   /** this kernel refuses inserts into chains of more than 8 to 31 entries */
@@ -138,7 +138,7 @@ function tableOf({ machine, table }: Facts): TableStatus {
 }
 
 function chainOf(flows: number, buckets: number): number {
-  return buckets === 0 ? 0 : (2 * flows) / buckets;
+  return buckets === 0 ? 0 : averageChain(flows, buckets);
 }
 
 /** A number made of two, unknown where one of them is. */

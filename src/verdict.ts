@@ -1,6 +1,6 @@
 /** Whether anything has to change, with the reasons, and what stands against it. Pure. */
 import { type Case, longestRatio } from './demand.ts';
-import { bucketsKeyIsWritable } from './kernel.ts';
+import { averageChain, bucketsKeyIsWritable } from './kernel.ts';
 import { billOf } from './memory.ts';
 import type { Refusal, Sizing, Verdict } from './model.ts';
 import { type Held, nextLine } from './nextboot.ts';
@@ -43,11 +43,11 @@ function grown({ demand }: Case, { grows }: Numbers): string[] {
 function tooShort(it: Case, { short, load, buckets }: Numbers): string[] {
   const { working } = it.present;
   if (!short || it.options.hashsize !== undefined) return [];
-  const chain = Math.round((2 * load) / working);
+  const chain = Math.round(averageChain(load, working));
   const limit = it.shortChains ? '; this kernel refuses new flows in chains longer than 8 to 31' : '';
   return [
     `the hash is too short: an average chain of ${grouped(chain)} when ${grouped(load)} flows share ${grouped(working)} buckets ` +
-      `(more than ${longestRatio(it)} flows a bucket); ${grouped(buckets)} make it ${Math.round((2 * load) / buckets)}${limit}`,
+      `(more than ${longestRatio(it)} flows a bucket); ${grouped(buckets)} make it ${Math.round(averageChain(load, buckets))}${limit}`,
   ];
 }
 

@@ -1,5 +1,6 @@
 /** Configuration that does nothing, or not what it says. Pure. */
 import { longestRatio } from '../demand.ts';
+import { averageChain } from '../kernel.ts';
 import { type Facts, known, type ModprobeLine, type SysctlLine } from '../model.ts';
 import { nextBoot } from '../nextboot.ts';
 import { type Lost, lostText } from '../origin.ts';
@@ -70,7 +71,7 @@ export function wrongKey({ facts }: Seen): Finding | undefined {
   return {
     code: 'wrong-key',
     severity: lost.length > 0 ? 'warning' : 'note',
-    what: `${told.file}:${told.line} sets ${told.key}, which does not exist${told.meant === undefined ? '' : `: ${told.meant} was meant`}`,
+    what: `${placeOf(told)} sets ${told.key}, which does not exist${told.meant === undefined ? '' : `: ${told.meant} was meant`}`,
     proof: stray.map(({ file, line, key, value, meant, once }) => {
       const means = meant === undefined ? '' : `, ${meant} is the key${sets(facts, meant) ? ', set elsewhere' : ''}`;
       return `${file}:${line} has ${key} = ${value}: ${once ?? 'no kernel has such a key'}${means}`;
@@ -150,7 +151,7 @@ export function hashsizeAlone(seen: Seen): Finding | undefined {
     severity: long && live !== boot.max.value ? 'warning' : 'note',
     what: `hashsize is set and max is not: the kernel makes max 8 times as large, ${grouped(boot.max.value)}`,
     proof: [
-      `${boot.max.why}; average chain ${grouped(Math.round((2 * boot.max.value) / boot.buckets.value))} when the table is full`,
+      `${boot.max.why}; average chain ${grouped(Math.round(averageChain(boot.max.value, boot.buckets.value)))} when the table is full`,
     ],
     remedies: [
       {

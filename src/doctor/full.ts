@@ -1,18 +1,16 @@
 /** A table that is full, or was: here, or in another network namespace. Pure. */
 import { countedLines } from '../evidence.ts';
+import { isNearlyFull } from '../kernel.ts';
 import { type Facts, known, type NamespaceTable } from '../model.ts';
 import { duration, grouped, percent, plural } from '../render/numbers.ts';
 import { changeCommand, counterOf, type Finding, type Remedy, type Seen } from './finding.ts';
-
-/** The share of max from which the kernel's own worker calls a table nearly full (gc_worker since 4.14). */
-const FULL = 0.95;
 
 /** The table of this namespace is full now, or was since the last raise of max that is still in force. */
 export function tableFull(seen: Seen): Finding | undefined {
   const { facts, evidence } = seen;
   if (evidence.full.length === 0 || ofOthers(facts)) return undefined;
   const [count, max] = [known(facts.table.count), known(facts.table.max)];
-  const full = count !== undefined && max !== undefined && max > 0 && count >= FULL * max;
+  const full = count !== undefined && max !== undefined && isNearlyFull(count, max);
   const rises = (['drop', 'early_drop'] as const).flatMap((name) => {
     const rise = counterOf(facts, name)?.rise ?? 0;
     return rise > 0 ? [`${name} rose by ${grouped(rise)} in half a second`] : [];
@@ -74,7 +72,7 @@ function logRows(facts: Facts): string[] {
 function neverHere({ table }: Facts): boolean {
   const counters = known(table.countersLater) ?? known(table.counters);
   const [count, max] = [known(table.count) ?? 0, known(table.max) ?? 0];
-  return counters?.drop === 0 && (counters.early_drop ?? 0) === 0 && (max === 0 || count < FULL * max);
+  return counters?.drop === 0 && (counters.early_drop ?? 0) === 0 && !isNearlyFull(count, max);
 }
 
 function silentHere(facts: Facts): string[] {
@@ -100,7 +98,7 @@ function troubled(facts: Facts): Trouble[] {
     if (first === undefined || later === undefined) return [];
     const { entries = 0, drop = 0, early_drop: early = 0 } = later;
     const rise = drop + early - (first.drop ?? 0) - (first.early_drop ?? 0);
-    const full = max > 0 && entries >= FULL * max;
+    const full = isNearlyFull(entries, max);
     if (!full && rise <= 0 && early === 0 && drop === 0) return [];
     const share = max > 0 ? ` of ${grouped(max)} (${percent(entries / max)})` : '';
     const proof = [

@@ -1,8 +1,8 @@
 /** A hash with too few buckets, and inserts that the kernel refuses because a chain is long. Pure. */
 import { longestRatio } from '../demand.ts';
-import { chainsAreLimited, resizeIsSafe, roundBuckets } from '../kernel.ts';
+import { averageChain, chainsAreLimited, resizeIsSafe, roundBuckets } from '../kernel.ts';
 import { type Facts, known } from '../model.ts';
-import { grouped } from '../render/numbers.ts';
+import { chainDigits, grouped } from '../render/numbers.ts';
 import {
   CHAIN,
   type CounterSeen,
@@ -24,16 +24,6 @@ function limitText({ facts, shortChains }: Pick<Seen, 'facts' | 'shortChains'>):
 /** Fewer than that for each minute is the rare long chain that any hash has: no finding. */
 const OFTEN = 1;
 
-/** Each flow is in two chains, one for each direction (Documentation/networking/nf_conntrack-sysctl.rst). */
-export function averageChain(flows: number, buckets: number): number {
-  return (2 * flows) / buckets;
-}
-
-/** `0.0037`, `2`, `61`: as many digits as tell something. */
-export function chainText(length: number): string {
-  return length >= 10 ? grouped(Math.round(length)) : String(Number(length.toPrecision(2)));
-}
-
 /** The buckets are too few for a full table, or for the flows that are there; of the next load where there is none now. */
 export function hashTooShort(seen: Seen): Finding | undefined {
   const { facts, sizing, present, demand } = seen;
@@ -52,10 +42,10 @@ export function hashTooShort(seen: Seen): Finding | undefined {
       ? 'the hash is too short: the kernel refuses new flows although the table is not full'
       : 'the hash is too short for a full table: long before that, packets pay for long chains',
     proof: [
-      `average chain ${chainText(averageChain(load, buckets))} when ${grouped(load)} flows share ${grouped(buckets)} buckets`,
+      `average chain ${chainDigits(averageChain(load, buckets))} when ${grouped(load)} flows share ${grouped(buckets)} buckets`,
       ...(present.live.buckets === undefined
         ? ['so it will be when the module is loaded']
-        : [`average chain ${chainText(now)} now${limitText(seen)}`]),
+        : [`average chain ${chainDigits(now)} now${limitText(seen)}`]),
       ...refusedRows(refused),
     ],
     remedies: waits(seen, load) ? [NEXT_LOAD] : [more(seen, wanted)],
@@ -93,7 +83,7 @@ export function chainRefused(seen: Seen): Finding | undefined {
     code: 'chain-refused',
     severity: refused.rise > 0 ? 'critical' : 'warning',
     what: 'the kernel refuses new flows because their chain in the hash is long, although there are buckets enough',
-    proof: [...refusedRows(refused), `average chain ${chainText(now)} now${limitText(seen)}`],
+    proof: [...refusedRows(refused), `average chain ${chainDigits(now)} now${limitText(seen)}`],
     remedies: [...update(seen), moreBuckets(facts, buckets)],
   };
 }

@@ -1,4 +1,5 @@
 /** The table's own numbers and what can be concluded about the namespace. Pure. */
+import { isNearlyFull } from '../kernel.ts';
 import type { LogFacts, Maybe, TableFacts } from '../model.ts';
 import { known } from '../model.ts';
 
@@ -33,8 +34,7 @@ export function namespaceOf(maxMode: number | undefined, alias: boolean): TableF
 export function needsSecondLook(table: Pick<TableFacts, 'max' | 'count' | 'counters'>, log: Maybe<LogFacts>): boolean {
   const counters = known(table.counters);
   if (counters === undefined) return false;
-  const max = known(table.max) ?? 0;
-  const full = max > 0 && (known(table.count) ?? 0) >= 0.95 * max;
+  const full = isNearlyFull(known(table.count) ?? 0, known(table.max) ?? 0);
   const drops = (counters.early_drop ?? 0) + (counters.drop ?? 0);
   const lines = known(log)?.full.filter((line) => line.netns === undefined).length ?? 0;
   return !full && (drops > 0 || lines > 0);

@@ -1,11 +1,12 @@
 /** The verdict on a host for a person: what is wrong, the proof, what to do, and what was not looked at. Pure. */
 import type { Diagnosis } from '../doctor/diagnose.ts';
 import type { Finding, Severity, Unseen } from '../doctor/finding.ts';
-import { averageChain, chainText } from '../doctor/hash.ts';
+import { averageChain } from '../kernel.ts';
 import { type Facts, isKnown, known } from '../model.ts';
 import { escapeLine } from './escape.ts';
+import { hostWords } from './host.ts';
 import { section, wrap } from './lines.ts';
-import { bytes, grouped, percent, plural } from './numbers.ts';
+import { chainDigits, grouped, percent, plural } from './numbers.ts';
 import { type Paint, paint, type View } from './paint.ts';
 
 export type DoctorReport = { readonly facts: Facts; readonly diagnosis: Diagnosis };
@@ -18,7 +19,7 @@ export function doctorText({ facts, diagnosis }: DoctorReport, view: View): stri
   const notes = findings.filter(({ severity }) => severity === 'note');
   const lines = [
     verdict(diagnosis, p),
-    ...wrap(escapeLine(hostLine(facts)), '  host   ', '         '),
+    ...wrap(escapeLine(whereLooked(facts)), '  host   ', '         '),
     ...wrap(escapeLine(tableLine(facts)), '  table  ', '         '),
     ...wrong.flatMap((finding, at) => ['', ...findingLines(finding, `${at + 1}. `, p)]),
     ...section(
@@ -43,12 +44,8 @@ function verdict({ findings, unseen }: Diagnosis, p: Paint): string {
   return `${word} ${parts.filter((part) => part !== '').join(', ')}${first}`;
 }
 
-function hostLine({ machine, kind }: Facts): string {
-  const kernel = machine.kernel === '' ? 'kernel unknown' : `kernel ${machine.kernel}`;
-  const memory = machine.memTotalKiB === 0 ? 'memory unknown' : `${bytes(machine.memTotalKiB * 1024)} of memory`;
-  const where = machine.container === undefined ? '' : `, in a container (${machine.container})`;
-  const tree = kind === 'sysroot' ? ', a directory tree' : '';
-  return `${machine.os.name || 'system unknown'}, ${kernel}, ${memory}${where}${tree}`;
+function whereLooked({ machine, kind }: Facts): string {
+  return hostWords({ ...machine, os: machine.os.name }) + (kind === 'sysroot' ? ', a directory tree' : '');
 }
 
 function tableLine({ table, module, kind }: Facts): string {
@@ -61,8 +58,8 @@ function tableLine({ table, module, kind }: Facts): string {
 }
 
 function hashText(count: number, max: number, buckets: number): string {
-  const full = max === 0 ? '' : `, ${chainText(averageChain(max, buckets))} when full`;
-  return `; ${grouped(buckets)} buckets, average chain ${chainText(averageChain(count, buckets))}${full}`;
+  const full = max === 0 ? '' : `, ${chainDigits(averageChain(max, buckets))} when full`;
+  return `; ${grouped(buckets)} buckets, average chain ${chainDigits(averageChain(count, buckets))}${full}`;
 }
 
 function dropText({ counters, countersLater }: Facts['table']): string {

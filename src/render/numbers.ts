@@ -6,6 +6,11 @@ export function grouped(value: number): string {
   return value >= 0 && value < 1000 ? digits : digits.replace(/\B(?=([0-9]{3})+$)/g, ',');
 }
 
+/** The length of an average chain, in as many digits as tell something: `0.0037`, `2`, `61`. */
+export function chainDigits(length: number): string {
+  return length >= 10 ? grouped(Math.round(length)) : String(Number(length.toPrecision(2)));
+}
+
 const STEPS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 
 /** Bytes with the largest binary unit below 1024 of it: `37748736` → `36.0 MiB`. */

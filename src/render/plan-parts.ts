@@ -1,6 +1,7 @@
 /** The parts of a plan that every form of it shows: verdict, head, evidence. Pure. */
 import { EXIT } from '../errors.ts';
 import { type Facts, isEmpty, isKnown, known, type LogLine, type Maybe, type Plan, type Verdict } from '../model.ts';
+import { hostWords } from './host.ts';
 import { bytes, duration, grouped, instant, percent, plural } from './numbers.ts';
 import type { SavedNote } from './plan-saved.ts';
 
@@ -53,12 +54,10 @@ export function otherRows(plan: Plan): [string, string][] {
 
 /** Name and text of each line of the head. */
 export function headRows({ plan, facts }: PlanReport): [string, string][] {
-  const { memTotalKiB } = facts.machine;
-  const kernel = plan.host.kernel === '' ? 'kernel unknown' : `kernel ${plan.host.kernel}`;
-  const memory = memTotalKiB === 0 ? 'memory unknown' : `${bytes(memTotalKiB * 1024)} of memory`;
-  const where = facts.machine.container === undefined ? '' : `, in a container (${facts.machine.container})`;
+  const { memTotalKiB, container } = facts.machine;
+  const { os, kernel } = plan.host;
   return [
-    ['host', `${plan.host.os || 'system unknown'}, ${kernel}, ${memory}${where}`],
+    ['host', hostWords({ os, kernel, memTotalKiB, container })],
     ...(isQuiet(plan) ? [] : [['strategy', `${plan.strategy.taken}: ${plan.strategy.why}`] as [string, string]]),
     ['memory', memoryLine(plan)],
   ];

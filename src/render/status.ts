@@ -1,10 +1,12 @@
 /** The status of the table for a person: how full, then every number with where it comes from. Pure. */
 import { isKnown, known, type Maybe } from '../model.ts';
+import { placeOf } from '../own.ts';
 import type { Status } from '../status.ts';
 import { escapeLine } from './escape.ts';
+import { hostWords } from './host.ts';
 import { columns, section } from './lines.ts';
-import { bytes, duration, grouped, instant, percent, plural } from './numbers.ts';
-import { type Paint, paint, type View } from './paint.ts';
+import { bytes, chainDigits, duration, grouped, instant, percent, plural } from './numbers.ts';
+import { alarmOf, type Paint, paint, type View } from './paint.ts';
 import { otherValues, valueRows } from './status-values.ts';
 
 /** Head, values with their origin, drops, and what could not be read. */
@@ -18,19 +20,13 @@ export function statusText(status: Status, view: View): string {
     ...section(p.bold('dropped since the module was loaded'), dropLines(status)),
     ...section(
       p.bold('problems'),
-      columns(
-        status.problems.map(({ file, line, what }) => escapeRow([line === undefined ? file : `${file}:${line}`, what])),
-      ),
+      columns(status.problems.map(({ file, line, what }) => escapeRow([placeOf({ file, line }), what]))),
     ),
   ];
   return `${lines.join('\n')}\n`;
 }
 
 const escapeRow = (row: readonly string[]) => row.map(escapeLine);
-
-/** From here on new flows are in danger; the same as the usual thresholds of monitoring. */
-const WARN = 0.75;
-const FULL = 0.95;
 
 function headline({ module, table, kind }: Status, p: Paint): string {
   if (table === undefined)
@@ -41,13 +37,12 @@ function headline({ module, table, kind }: Status, p: Paint): string {
   if (known(max) === 0) return p.bold(`${plural(count, 'flow')}, no limit (nf_conntrack_max is 0)`);
   const share = fill === undefined ? undefined : known(fill);
   if (share === undefined || !isKnown(max)) return p.bold(`${plural(count, 'flow')}, max unknown`);
-  const colour = share >= FULL ? p.red : share >= WARN ? p.yellow : p.green;
-  return `${p.bold(colour(`${percent(share)} full`))}: ${grouped(count)} of ${plural(max, 'flow')}`;
+  return `${p.bold(p[alarmOf(share) ?? 'green'](`${percent(share)} full`))}: ${grouped(count)} of ${plural(max, 'flow')}`;
 }
 
 function headRows(status: Status): string[][] {
   return [
-    ['host', hostLine(status)],
+    ['host', hostWords(status.host)],
     ['module', moduleLine(status)],
     ...chainRow(status),
     ...memoryRow(status),
@@ -55,13 +50,6 @@ function headRows(status: Status): string[][] {
     ...changeRows(status),
     ...planRow(status),
   ];
-}
-
-function hostLine({ host }: Status): string {
-  const kernel = host.kernel === '' ? 'kernel unknown' : `kernel ${host.kernel}`;
-  const memory = host.memTotalKiB === 0 ? 'memory unknown' : `${bytes(host.memTotalKiB * 1024)} of memory`;
-  const where = host.container === undefined ? '' : `, in a container (${host.container})`;
-  return `${host.os || 'system unknown'}, ${kernel}, ${memory}${where}`;
 }
 
 const STATES: Readonly<Record<Status['module']['state'], string>> = {
@@ -86,18 +74,13 @@ function chainRow({ table }: Status): string[][] {
   if (table === undefined) return [];
   const full = table.chainWhenFull === undefined ? undefined : known(table.chainWhenFull);
   const short = table.shortChains ? '; this kernel refuses flows where a chain has more than 8 to 31' : '';
-  const when = full === undefined ? '' : `, ${chain(full)} when full`;
+  const when = full === undefined ? '' : `, ${chainDigits(full)} when full`;
   return [
     [
       'chain',
-      `${valueOr(table.chain, (now) => `${chain(now)} entries on average: 2 × flows / buckets`)}${when}${short}`,
+      `${valueOr(table.chain, (now) => `${chainDigits(now)} entries on average: 2 × flows / buckets`)}${when}${short}`,
     ],
   ];
-}
-
-/** Two digits that count. */
-function chain(length: number): string {
-  return length >= 100 ? grouped(Math.round(length)) : String(Number(length.toPrecision(2)));
 }
 
 function valueOr<T>(value: Maybe<T>, text: (value: T) => string): string {

@@ -3,7 +3,7 @@ import { isKnown, known, type Maybe } from '../model.ts';
 import { CAUSES, type Cause, shareOf, sliceSeconds, type Watched } from '../watch.ts';
 import { escapeLine } from './escape.ts';
 import { duration, grouped, instant, percent } from './numbers.ts';
-import { type Paint, paint, type View } from './paint.ts';
+import { alarmOf, type Paint, paint, type View } from './paint.ts';
 
 /** What the reader of a screen needs beside the kernel's own name. */
 const MEANING: Readonly<Record<Cause, string>> = {
@@ -73,7 +73,8 @@ function numberOr(value: Maybe<number>): string {
 }
 
 function tint(share: number, p: Paint): string {
-  return share >= 0.95 ? p.red(percent(share)) : share >= 0.75 ? p.yellow(percent(share)) : percent(share);
+  const alarm = alarmOf(share);
+  return alarm === undefined ? percent(share) : p[alarm](percent(share));
 }
 
 function bar(state: Watched, width: number, view: View, p: Paint): string[] {
@@ -81,7 +82,7 @@ function bar(state: Watched, width: number, view: View, p: Paint): string[] {
   if (share === undefined) return [];
   const full = Math.min(width, Math.ceil(share * width));
   const [on, off] = view.unicode ? ['█', '░'] : ['#', '.'];
-  const colour = share >= 0.95 ? p.red : share >= 0.75 ? p.yellow : p.green;
+  const colour = p[alarmOf(share) ?? 'green'];
   return [row('', colour(on.repeat(full)) + off.repeat(width - full))];
 }
 
