@@ -40,24 +40,29 @@ export function localHost(): Host {
 }
 
 /**
- * Runs a program without a shell, in `/`, in a session of its own: a Ctrl-C on the terminal is for ctfix, which looks at
- * it between two steps, and never ends a child in the middle of one.
+ * How every program is run: without a shell, in `/`, in a session of its own: a Ctrl-C on the terminal is for ctfix, which
+ * looks at it between two steps, and never ends a child in the middle of one.
  */
+const CHILD = {
+  env: ENVIRONMENT,
+  extendEnv: false,
+  cwd: '/',
+  detached: true,
+  reject: false,
+  forceKillAfterDelay: GRACE_MS,
+} as const;
+
+/** Runs a program to its end. */
 async function runProgram(argv: Argv, options: RunOptions): Promise<RunResult> {
   // Loaded only here: a plan that needs no child does not pay for it.
   const { execa } = await import('execa');
   const [program, ...words] = argv;
   const limit = options.timeoutMs ?? LIMIT_MS;
   const child = execa(program, words, {
-    env: ENVIRONMENT,
-    extendEnv: false,
-    cwd: '/',
-    detached: true,
-    reject: false,
+    ...CHILD,
     stripFinalNewline: false,
     maxBuffer: MAX_OUTPUT,
     timeout: limit,
-    forceKillAfterDelay: GRACE_MS,
     ...(options.cancel !== undefined && { cancelSignal: options.cancel }),
     ...(options.inherit === true && { stdout: 'inherit' as const, stderr: 'inherit' as const }),
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
@@ -87,15 +92,10 @@ const STREAM_LIMIT_MS = 3_600_000;
 function runStream([program, ...words]: Argv): ByteStream {
   const started = import('execa').then(({ execa }) => {
     const child = execa(program, words, {
-      env: ENVIRONMENT,
-      extendEnv: false,
-      cwd: '/',
-      detached: true,
-      reject: false,
+      ...CHILD,
       stdin: 'ignore',
       buffer: { stdout: false, stderr: true },
       timeout: STREAM_LIMIT_MS,
-      forceKillAfterDelay: GRACE_MS,
     });
     // In an object: a promise for a child would be one for its end.
     return { child };
