@@ -1,5 +1,7 @@
 /** Flows as conntrack saves them: lines, their marks, chunks of them, and what no line can say. Pure. */
 
+import { PROTOCOLS } from './protocols.ts';
+
 /**
  * Where saved flows wait: in memory, readable for root alone, outliving ctfix and gone with a boot, which ends every
  * flow anyway.
@@ -32,18 +34,6 @@ export function joinFlows(saved: string, extended: string): SavedFlows {
   });
   return { lines, marked, helped: extended.match(/ helper=\S/g)?.length ?? 0 };
 }
-
-/** Protocols that conntrack has an extension for, and so a name in a saved line. Source: extensions/ of conntrack-tools */
-const NAMED: Readonly<Record<string, string>> = {
-  1: 'icmp',
-  6: 'tcp',
-  17: 'udp',
-  33: 'dccp',
-  47: 'gre',
-  58: 'icmpv6',
-  132: 'sctp',
-  136: 'udplite',
-};
 
 /** Marks that are not 0, by the key of their flow. */
 function marksIn(extended: string): ReadonlyMap<string, string> {
@@ -95,7 +85,7 @@ function savedKey(line: string): string {
     return '';
   };
   const named = value('-p');
-  const protocol = Object.entries(NAMED).find(([, name]) => name === named)?.[0] ?? named;
+  const protocol = Object.entries(PROTOCOLS).find(([, name]) => name === named)?.[0] ?? named;
   const first = value('--sport', '--orig-port-src', '--srckey', '--icmp-type', '--icmpv6-type');
   const second = value('--dport', '--orig-port-dst', '--dstkey', '--icmp-code', '--icmpv6-code');
   const id = value('--icmp-id', '--icmpv6-id');

@@ -22,8 +22,10 @@ const MEANING = {
   invalid: 'packets that fit no flow; rules decide what becomes of them',
 } as const;
 
-/** Column of /proc/net/stat/nf_conntrack: the kernel calls chaintoolong `chainlength` there (from 5.15 on). */
-const COLUMN = { chaintoolong: 'chainlength' } as const;
+/** A counter's column of /proc/net/stat/nf_conntrack: the kernel calls chaintoolong `chainlength` there (from 5.15 on). */
+export function columnOf(name: string): string {
+  return name === 'chaintoolong' ? 'chainlength' : name;
+}
 
 const NAMES = Object.keys(MEANING) as readonly DropName[];
 
@@ -36,7 +38,7 @@ export function dropsOf({
   const later = known(countersLater) ?? counters;
   const twice = later !== counters;
   return NAMES.flatMap((name): Drop[] => {
-    const column = name === 'chaintoolong' ? COLUMN.chaintoolong : name;
+    const column = columnOf(name);
     const total = later[column];
     if (total === undefined) return [];
     const rise = total - (counters[column] ?? 0);

@@ -1,6 +1,7 @@
 /** Watching the table: one look after the other becomes what is known now, in memory that does not grow. Pure. */
 import { isKnown, known, type Maybe } from './model.ts';
 import { grouped } from './render/numbers.ts';
+import { columnOf } from './status-drops.ts';
 import { type Point, slopeOf } from './watch-trend.ts';
 
 /** One look at the table. */
@@ -23,15 +24,8 @@ export type Sample = {
 /** What the counters say of a flow or packet that was lost, by the names that conntrack -S has. */
 export const CAUSES = ['drop', 'early_drop', 'insert_failed', 'chaintoolong'] as const;
 export type Cause = (typeof CAUSES)[number];
-/** Their columns (5.15 and later have the last one: ct_cpu_seq_show, net/netfilter/nf_conntrack_standalone.c). */
-const COLUMNS = {
-  drop: 'drop',
-  early_drop: 'early_drop',
-  insert_failed: 'insert_failed',
-  chaintoolong: 'chainlength',
-} as const;
 /** What a watch needs of the counters. */
-export const WATCHED_COLUMNS = ['new', ...Object.values(COLUMNS)] as const;
+export const WATCHED_COLUMNS: readonly string[] = ['new', ...CAUSES.map(columnOf)];
 
 type ByCause = Partial<Readonly<Record<Cause, number>>>;
 
@@ -149,8 +143,9 @@ function risesOf(before: Sample, now: Sample): Rises | undefined {
   if (!isKnown(before.counters) || !isKnown(now.counters)) return undefined;
   const [old, all] = [before.counters, now.counters];
   const causes = eachCause((cause) => {
-    const value = all[COLUMNS[cause]];
-    return value === undefined ? undefined : rise(old[COLUMNS[cause]] ?? 0, value);
+    const column = columnOf(cause);
+    const value = all[column];
+    return value === undefined ? undefined : rise(old[column] ?? 0, value);
   });
   return { fresh: rise(old.new ?? 0, all.new ?? 0), causes };
 }

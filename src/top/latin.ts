@@ -1,4 +1,5 @@
 /** A line of the rarer forms as a string in which places are the same as in the bytes. Pure. */
+import { PROTOCOLS } from '../protocols.ts';
 import { LF } from './bytes.ts';
 import type { Flow } from './flow.ts';
 
@@ -10,18 +11,6 @@ export function takeLatin(flow: Flow): string {
   // A line has at most 64 KiB, which the engine takes as arguments.
   return String.fromCharCode(...flow.bytes.subarray(start, end));
 }
-
-/** Protocols that conntrack has a name for. Source: extensions/ of conntrack-tools */
-export const PROTOCOLS: Readonly<Record<number, string>> = {
-  1: 'icmp',
-  6: 'tcp',
-  17: 'udp',
-  33: 'dccp',
-  47: 'gre',
-  58: 'icmpv6',
-  132: 'sctp',
-  136: 'udplite',
-};
 
 const NUMBERS = new Map(Object.entries(PROTOCOLS).map(([number, name]) => [name, Number(number)]));
 

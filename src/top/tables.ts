@@ -1,7 +1,7 @@
 /** The counts of a listing as tables: what is counted by, and the rows with the most flows. Pure. */
-import { AGES, type By, type Census, type Class, classesBy, KEYS } from './census.ts';
-import { PROTOCOLS } from './latin.ts';
-import { type Counted, type Tally, topOf } from './tally.ts';
+import { PROTOCOLS } from '../protocols.ts';
+import { AGES, type By, type Census, type Class, classesBy, KEYS, totalOf } from './census.ts';
+import { byFlows, type Counted, type Tally, topOf } from './tally.ts';
 import { wordOf } from './words.ts';
 
 export type Table = {
@@ -87,7 +87,7 @@ function counted(by: By, tally: Tally | undefined, rows: number, nameOf?: (key: 
 /** Zone 0 is not counted line by line: it is what is left. */
 function zoneTable(census: Census, rows: number): Table {
   const others = topOf(census.zone, census.zone.limit, String);
-  const total = classesBy(census, () => 0).get(0) ?? { flows: 0, unreplied: 0, assured: 0, offloaded: 0 };
+  const total = totalOf(census);
   const sum = (key: 'flows' | 'unreplied' | 'assured') => others.reduce((all, one) => all + (one[key] ?? 0), 0);
   const zero: Counted = {
     key: '0',
@@ -95,15 +95,11 @@ function zoneTable(census: Census, rows: number): Table {
     unreplied: total.unreplied - sum('unreplied'),
     assured: total.assured - sum('assured'),
   };
-  const all = zero.flows === 0 ? others : [zero, ...others];
-  return { by: 'zone', distinct: all.length, exact: true, low: 0, rows: ordered(all).slice(0, rows) };
+  const all = [...(zero.flows === 0 ? [] : [zero]), ...others];
+  return { by: 'zone', distinct: all.length, exact: true, low: 0, rows: all.sort(byFlows).slice(0, rows) };
 }
 
 function parted(by: By, classes: ReadonlyMap<string, Class>, rows: number): Table {
   const all = [...classes].map(([key, { flows, unreplied, assured }]): Counted => ({ key, flows, unreplied, assured }));
-  return { by, distinct: all.length, exact: true, low: 0, rows: ordered(all).slice(0, rows) };
-}
-
-function ordered(rows: readonly Counted[]): Counted[] {
-  return [...rows].sort((a, b) => b.flows - a.flows || (a.key < b.key ? -1 : 1));
+  return { by, distinct: all.length, exact: true, low: 0, rows: all.sort(byFlows).slice(0, rows) };
 }

@@ -150,7 +150,12 @@ export function topOf(tally: Tally, rows: number, nameOf: (key: number) => strin
     const flows = texts.counts[entry] ?? 0;
     if (flows >= least) row(keyText(texts, entry), flows, texts.first[entry] ?? 0, texts.second[entry] ?? 0);
   }
-  return found.sort((a, b) => b.flows - a.flows || (a.key < b.key ? -1 : 1)).slice(0, rows);
+  return found.sort(byFlows).slice(0, rows);
+}
+
+/** Sorts rows: those with the most flows first, equal ones by their text. */
+export function byFlows(a: Counted, b: Counted): number {
+  return b.flows - a.flows || (a.key < b.key ? -1 : 1);
 }
 
 /** All counts, the smallest first. */

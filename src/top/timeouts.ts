@@ -1,28 +1,21 @@
 /** Which timeout a flow runs on, and what it is set to where nobody says otherwise. Pure. */
+import { ownValues } from '../origin-defaults.ts';
+import { PROTOCOLS } from '../protocols.ts';
 import { ASSURED, UNREPLIED } from './flow.ts';
-import { PROTOCOLS } from './latin.ts';
 
-/**
- * The kernel's own values in seconds, by key below net.netfilter.nf_conntrack_. Sources: tcp_timeouts, udp_timeouts …
- * in nf_conntrack_proto_*.c (since 5.0; udp_timeout_stream was 180 before).
- */
-export const KERNEL_TIMEOUTS: Readonly<Record<string, number>> = {
-  tcp_timeout_syn_sent: 120,
-  tcp_timeout_syn_recv: 60,
-  tcp_timeout_established: 432000,
-  tcp_timeout_fin_wait: 120,
-  tcp_timeout_close_wait: 60,
-  tcp_timeout_last_ack: 30,
-  tcp_timeout_time_wait: 120,
-  tcp_timeout_close: 10,
-  udp_timeout: 30,
-  udp_timeout_stream: 120,
-  icmp_timeout: 30,
-  icmpv6_timeout: 30,
-  gre_timeout: 30,
-  gre_timeout_stream: 180,
-  generic_timeout: 600,
-};
+/** Those of protocols whose timeouts are the same in all kernels of today; SCTP's and DCCP's have to be told. */
+const ASSUMED = [
+  ...['syn_sent', 'syn_recv', 'established', 'fin_wait', 'close_wait', 'last_ack', 'time_wait', 'close'].map(
+    (state) => `tcp_timeout_${state}`,
+  ),
+  ...['udp_timeout', 'udp_timeout_stream', 'icmp_timeout', 'icmpv6_timeout'],
+  ...['gre_timeout', 'gre_timeout_stream', 'generic_timeout'],
+];
+
+/** The kernel's own values in seconds (since 5.0), by key below net.netfilter.nf_conntrack_. */
+export const KERNEL_TIMEOUTS: Readonly<Record<string, number>> = Object.fromEntries(
+  ASSUMED.map((key) => [key, Number(ownValues(key)[0])]),
+);
 
 /** Protocols whose timeouts go by the state that a listing names. */
 const STATEFUL: readonly string[] = ['tcp', 'sctp', 'dccp'];
