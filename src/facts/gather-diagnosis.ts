@@ -22,7 +22,7 @@ import { COUNTERS, parseCounters } from './counters.ts';
 import { FLOWS, parseSample, SAMPLE } from './flow-sample.ts';
 import { dropIns } from './gather-config.ts';
 import { notInspected, PAUSE_MS } from './gather-live.ts';
-import { type Look, lookAt } from './look.ts';
+import type { Look } from './look.ts';
 import { otherNamespaces } from './rules-namespaces.ts';
 import { strayKeys } from './stray-keys.ts';
 import { parseSysctl, type SysctlFile } from './sysctl-files.ts';
@@ -45,8 +45,7 @@ type Sleep = (ms: number) => Promise<void>;
  *
  * @param sleep waits for milliseconds between two looks at counters that are not 0
  */
-export async function gatherDiagnosis(outer: Look, seen: Seen, sleep: Sleep): Promise<DiagnosisFacts> {
-  const look = lookAt(outer.host);
+export async function gatherDiagnosis(look: Look, seen: Seen, sleep: Sleep): Promise<DiagnosisFacts> {
   const live = look.host.kind !== 'sysroot';
   const interfaces = live ? await look.dir('/sys/class/net') : [];
   const [stray, unloads, initramfs, sample, namespaces, cloud] = await Promise.all([
@@ -57,8 +56,6 @@ export async function gatherDiagnosis(outer: Look, seen: Seen, sleep: Sleep): Pr
     live ? gatherNamespaces(look.host, seen, sleep) : notInspected,
     live ? gatherCloud(look, interfaces, sleep) : { interfaces: [] },
   ]);
-  const before = new Set(outer.problems.map(({ file }) => file));
-  outer.problems.push(...look.problems.filter(({ file }) => !before.has(file)));
   return {
     strayKeys: stray,
     unloads,

@@ -44,21 +44,25 @@ export function lookAt(host: ReadHost): Look {
     texts.set(path, found);
     return found;
   };
+  const reported = new Set<string>();
+  /** Told once, however often it is met. */
+  const report = (file: string, what: string) => {
+    if (!reported.has(`${file}\n${what}`)) problems.push({ file, what, unread: true });
+    reported.add(`${file}\n${what}`);
+  };
   const complain =
     <T>(path: string, instead: T) =>
     (error: unknown) => {
-      problems.push({ file: path, what: reasonOf(error), unread: true });
+      report(path, reasonOf(error));
       return instead;
     };
-  const reported = new Set<string>();
   return {
     host,
     problems,
     async text(path) {
       const text = await read(path);
       if (typeof text !== 'object') return text;
-      if (!reported.has(path)) problems.push({ file: path, what: text.unknown, unread: true });
-      reported.add(path);
+      report(path, text.unknown);
       return undefined;
     },
     async value(path) {
