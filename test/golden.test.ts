@@ -19,21 +19,16 @@ import { planText } from '../src/render/plan-text.ts';
 import { verifyText } from '../src/render/verify.ts';
 import { survey } from '../src/survey.ts';
 import { PLAIN } from './render/support.ts';
+import { templates } from './support/facts.ts';
 import { BRIEF } from './support/recorded.ts';
 
 const root = new URL('..', import.meta.url).pathname;
 const hosts = readdirSync(join(root, 'test/hosts'));
 const golden = readdirSync(join(root, 'test/golden'));
-const template = (name: string) => readFileSync(join(root, 'templates', name), 'utf8');
 const deps = {
   version: '0.1.0',
   sleep: async () => undefined,
-  templates: {
-    modprobe: template('nf_conntrack.conf'),
-    sysctl: template('90-ctfix-conntrack.conf'),
-    udev: template('90-ctfix-conntrack.rules'),
-    install: template('90-ctfix-install.conf'),
-  },
+  templates,
 };
 const valid = new Ajv2020({ strict: true, allErrors: true }).compile(
   JSON.parse(readFileSync(join(root, 'docs/plan-v1.schema.json'), 'utf8')),

@@ -1,22 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { isMissed, lostText, origins } from '../src/origin.ts';
 import { factsOf, type Said } from './support/facts.ts';
-
-const MAX = 'net.netfilter.nf_conntrack_max';
-const file = (text: string, path = '/etc/sysctl.d/90-x.conf') => ({ [path]: text });
-const lines500k = file(`# ours\n\n${MAX} = 500000\n`);
-const load = file('nf_conntrack\n', '/etc/modules-load.d/a.conf');
-const udev = file(
-  'ACTION=="add", SUBSYSTEM=="module", KERNEL=="nf_conntrack", RUN+="/lib/systemd/systemd-sysctl --prefix=/net/netfilter"\n',
-  '/etc/udev/rules.d/50-a.rules',
-);
-const hashsize = file('options nf_conntrack hashsize=125000\n', '/etc/modprobe.d/nf_conntrack.conf');
-
-const find = (said: Said, name = 'max') => {
-  const origin = origins(factsOf(said)).find((each) => each.name === name);
-  if (origin === undefined) throw new Error(`no ${name}`);
-  return origin;
-};
+import { file, find, hashsize, lines500k, load, MAX, udev } from './support/origins.ts';
 
 describe('what is lost', () => {
   test.each<[string, Said, string, string[]]>([

@@ -7,18 +7,11 @@ import { rollback } from '../../src/apply/rollback.ts';
 import { verify } from '../../src/apply/verify.ts';
 import type { PlanOptions } from '../../src/model.ts';
 import { survey } from '../../src/survey.ts';
-import type { Templates } from '../../src/template.ts';
 import { FOREIGN, RECOVERY } from '../support/changes.ts';
+import { templates } from '../support/facts.ts';
 import { type Kernel, memoryHost } from '../support/memory-host.ts';
 import { stateDir } from '../support/state-dir.ts';
 
-const read = (name: string) => readFileSync(join(import.meta.dirname, '../../templates', name), 'utf8');
-const templates: Templates = {
-  modprobe: read('nf_conntrack.conf'),
-  sysctl: read('90-ctfix-conntrack.conf'),
-  udev: read('90-ctfix-conntrack.rules'),
-  install: read('90-ctfix-install.conf'),
-};
 const MODULES = '/lib/modules/6.1.0-56-cloud-amd64/modules.dep';
 const DEBIAN = { [MODULES]: 'kernel/net/netfilter/nf_conntrack.ko:\n', '/usr/lib/systemd/systemd-sysctl': '' };
 

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { runProgram } from '../../src/commands/program.ts';
 import { type Recording, readRecording, recordedFrom } from '../../src/host/recorded.ts';
+import { templates } from '../support/facts.ts';
 import { fakeDeps } from './support.ts';
 
 const base = readRecording(join(import.meta.dirname, '../hosts/debian12-idle-2g'));
@@ -10,13 +10,6 @@ const established = (left: number) =>
   `tcp      6 ${left} ESTABLISHED src=10.0.0.1 dst=10.0.0.2 sport=1 dport=2 src=10.0.0.2 dst=10.0.0.1 sport=2 dport=1 [ASSURED] mark=0 use=1\n`;
 const table = { code: 0, stdout: established(432_000) + established(1000) + established(100), stderr: '' };
 
-const template = (name: string) => readFileSync(join(import.meta.dirname, '../../templates', name), 'utf8');
-const templates = {
-  modprobe: template('nf_conntrack.conf'),
-  sysctl: template('90-ctfix-conntrack.conf'),
-  udev: template('90-ctfix-conntrack.rules'),
-  install: template('90-ctfix-install.conf'),
-};
 const VERSION = { code: 0, stdout: 'conntrack v1.4.7 (conntrack-tools)\n', stderr: '' };
 const NETLINK = { '/sys/module/nf_conntrack_netlink': [] };
 

@@ -4,17 +4,11 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { runProgram } from '../../src/commands/program.ts';
 import { EXIT } from '../../src/errors.ts';
+import { templates } from '../support/facts.ts';
 import { memoryHost } from '../support/memory-host.ts';
 import { stateDir } from '../support/state-dir.ts';
 import { fakeDeps } from './support.ts';
 
-const template = (name: string) => readFileSync(join(import.meta.dirname, '../../templates', name), 'utf8');
-const templates = {
-  modprobe: template('nf_conntrack.conf'),
-  sysctl: template('90-ctfix-conntrack.conf'),
-  udev: template('90-ctfix-conntrack.rules'),
-  install: template('90-ctfix-install.conf'),
-};
 const DEBIAN = {
   '/lib/modules/6.1.0-56-cloud-amd64/modules.dep': 'kernel/net/netfilter/nf_conntrack.ko:\n',
   '/usr/lib/systemd/systemd-sysctl': '',

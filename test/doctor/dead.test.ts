@@ -1,21 +1,7 @@
 /** The rules about configuration that does nothing, one table for each. */
 import { describe } from 'vitest';
-import type { Facts } from '../../src/model.ts';
 import { checkRule } from '../support/rules.ts';
-
-const MAX = 'net.netfilter.nf_conntrack_max';
-const OURS = '/etc/sysctl.d/90-ctfix-conntrack.conf';
-const UDEV = '/etc/udev/rules.d/90-ctfix-conntrack.rules';
-const HOOK = {
-  [UDEV]:
-    'ACTION=="add", SUBSYSTEM=="module", KERNEL=="nf_conntrack", RUN+="/usr/lib/systemd/systemd-sysctl --prefix=/net/netfilter"\n',
-};
-const LOAD = { '/etc/modules-load.d/nf_conntrack.conf': 'nf_conntrack\n' };
-const sets = (value: number, key = MAX) => `${key} = ${value}\n`;
-const active = (name: Facts['firewalls'][number]['name']): Facts['firewalls'] => [
-  { name, unit: `${name}.service`, state: 'active', takesAlong: [] },
-];
-const live = (max: number, buckets = 65536) => ({ max, buckets });
+import { active, HOOK, LOAD, live, MAX, OURS, sets } from '../support/said.ts';
 
 describe('dead configuration', () => {
   const stray = (meant?: string, key = 'net.ipv4.netfilter.ip_conntrack_max') => ({

@@ -1,22 +1,8 @@
 /** The rules about owners and lost values, one table for each: what makes the finding, what does not. */
 import { describe, expect, test } from 'vitest';
-import type { Facts } from '../../src/model.ts';
 import { found, patient } from '../support/patient.ts';
 import { checkRule } from '../support/rules.ts';
-
-const MAX = 'net.netfilter.nf_conntrack_max';
-const OURS = '/etc/sysctl.d/90-ctfix-conntrack.conf';
-const UDEV = '/etc/udev/rules.d/90-ctfix-conntrack.rules';
-const HOOK = {
-  [UDEV]:
-    'ACTION=="add", SUBSYSTEM=="module", KERNEL=="nf_conntrack", RUN+="/usr/lib/systemd/systemd-sysctl --prefix=/net/netfilter"\n',
-};
-const LOAD = { '/etc/modules-load.d/nf_conntrack.conf': 'nf_conntrack\n' };
-const sets = (value: number, key = MAX) => `${key} = ${value}\n`;
-const active = (name: Facts['firewalls'][number]['name']): Facts['firewalls'] => [
-  { name, unit: `${name}.service`, state: 'active', takesAlong: [] },
-];
-const live = (max: number, buckets = 65536) => ({ max, buckets });
+import { active, HOOK, LOAD, live, OURS, sets } from '../support/said.ts';
 
 describe('drop-in-lost', () => {
   const dropIn = { '/etc/sysctl.d/90-x.conf': `# mine\n${sets(500_000)}` };

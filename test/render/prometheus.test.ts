@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { prometheusText } from '../../src/render/prometheus.ts';
 import { type Beside, statusOf } from '../../src/status.ts';
+import { APPLIED } from '../support/change-record.ts';
 import { factsOf, type Said } from '../support/facts.ts';
 import { anyHost } from '../support/hosts-any.ts';
 import { hostile, leftControls, spoil } from './support.ts';
@@ -10,17 +11,7 @@ const beside: Beside = { version: '0.1.0', now: new Date('2026-11-24T06:00:00Z')
 const metrics = (said: Said, more: Partial<Beside> = {}) =>
   prometheusText(statusOf(factsOf(said), { ...beside, ...more }));
 const sample = (text: string, name: string) => new RegExp(`^ctfix_${name}(?:\\{[^}]*\\})? (.*)$`, 'm').exec(text)?.[1];
-const change = {
-  id: 'ID',
-  at: '2026-11-24T05:00:00.000Z',
-  bootId: 'b0000000-0000-4000-8000-000000000001',
-  uptime: 100,
-  outcome: 'applied',
-  options: {},
-  strategy: 'live',
-  targets: { max: 131072, buckets: 65536, values: {} },
-  before: {},
-} as const;
+const change = { ...APPLIED, targets: { max: 131072, buckets: 65536, values: {} } } as const;
 
 describe('samples', () => {
   test.each<[string, Said, string, string | undefined]>([

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { statusText } from '../../src/render/status.ts';
 import { size } from '../../src/sizing.ts';
 import { type Beside, statusOf } from '../../src/status.ts';
+import { APPLIED } from '../support/change-record.ts';
 import { factsOf } from '../support/facts.ts';
 import { anyHost } from '../support/hosts-any.ts';
 import { COLOURED, hostile, leftControls, PLAIN, spoil } from './support.ts';
@@ -11,17 +12,7 @@ const beside: Beside = { version: '0.1.0', now: new Date('2026-11-24T06:00:00Z')
 const status = (said: Parameters<typeof factsOf>[0], more: Partial<Beside> = {}) =>
   statusOf(factsOf(said), { ...beside, ...more });
 const head = (said: Parameters<typeof factsOf>[0]) => statusText(status(said), PLAIN).split('\n')[0];
-const change = {
-  id: 'ID',
-  at: '2026-11-24T05:00:00.000Z',
-  bootId: 'b0000000-0000-4000-8000-000000000001',
-  uptime: 100,
-  outcome: 'applied',
-  options: {},
-  strategy: 'live',
-  targets: { max: 65536, buckets: 65536, values: { udp_timeout: '30' } },
-  before: {},
-} as const;
+const change = { ...APPLIED, targets: { max: 65536, buckets: 65536, values: { udp_timeout: '30' } } } as const;
 
 test.each([
   [{ table: { count: 32768 } }, '50 % full: 32,768 of 65,536 flows'],

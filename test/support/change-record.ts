@@ -27,3 +27,15 @@ export function stateText({ outcome = 'applied', bootId = here, until }: Told): 
   };
   return JSON.stringify({ schema: 'ctfix.state/v1', changes: [change] });
 }
+
+/** A live change that is in force, with no more than what every record has. */
+export const APPLIED = {
+  id: 'ID',
+  at: '2026-11-24T05:00:00.000Z',
+  bootId: 'b0000000-0000-4000-8000-000000000001',
+  uptime: 100,
+  outcome: 'applied',
+  options: {},
+  strategy: 'live',
+  before: {},
+} as const;
