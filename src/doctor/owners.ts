@@ -9,6 +9,7 @@ import { isLess } from '../present.ts';
 import { grouped } from '../render/numbers.ts';
 import {
   applyCommand,
+  changeCommand,
   type Finding,
   originOf,
   type Passed,
@@ -102,20 +103,27 @@ function remediesFor(seen: Seen, { origin, lost }: Passed): Remedy[] {
       },
     ];
   }
-  const wanted: Wanted = { key: origin.key, value: lost.value, wants: (text) => Number(text) === Number(lost.value) };
+  const planned = plannedMore(seen, origin.name, lost.value);
+  const value = planned ?? lost.value;
+  const wanted: Wanted = { key: origin.key, value, wants: (text) => Number(text) === Number(value) };
   const clashes = [...fileClashes(facts, wanted), ...ownerClashes(facts, wanted)];
   const refusals = settle(facts, clashes, false).refusals;
+  const command = (more: string) =>
+    planned === undefined ? applyCommand(origin.name, value, more) : { command: changeCommand(seen) };
   return refusals.length > 0
-    ? refusals.map(({ remedy }) => {
-        const offered = remedy.includes('--take-over');
-        return { say: remedy, ...(offered ? applyCommand(origin.name, lost.value, ' --take-over') : {}) };
-      })
-    : [
-        {
-          say: `if ${grouped(Number(lost.value))} is meant, let ctfix hold it`,
-          ...applyCommand(origin.name, lost.value, ''),
-        },
-      ];
+    ? refusals.map(({ remedy }) => ({
+        say: remedy,
+        ...(remedy.includes('--take-over') ? command(' --take-over') : {}),
+      }))
+    : [{ say: `if ${grouped(Number(value))} is meant, let ctfix hold it`, ...command('') }];
+}
+
+/** What the plan for this host makes of a size, where that is more than a line asks for: one answer for it, not two. */
+function plannedMore({ sizing }: Seen, name: string, asked: string): string | undefined {
+  const planned = name === 'max' ? sizing.targets.max : name === 'buckets' ? sizing.targets.buckets : undefined;
+  return planned !== undefined && sizing.verdict === 'needed' && isLess(Number(asked), planned)
+    ? String(planned)
+    : undefined;
 }
 
 function unique(remedies: readonly Remedy[]): Remedy[] {
