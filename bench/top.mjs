@@ -1,8 +1,9 @@
 // `ctfix top --from` against what people type: awk | sort | uniq -c | sort -rn, on the same listings in the same run.
 // node bench/top.mjs [runs] [flows …]: interleaved runs, medians, and the median of the ratios of each round. What the
-// pipeline counts and what ctfix counts must be equal, or the bench fails.
+// pipeline counts and what ctfix counts must be equal, or the bench fails. With each awk and each locale that are there:
+// sort(1) compares bytes in C and as a person reads in a language, and distributions differ in their awk.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeListing } from './flows.mjs';
@@ -32,9 +33,9 @@ const TABLES = {
 };
 
 console.log(
-  `${runs} rounds, load ${loadavg()[0].toFixed(1)} on ${cpus().length} processors, awk is ${realpathSync(which('awk'))}\n`,
+  `${runs} rounds, load ${loadavg()[0].toFixed(1)} on ${cpus().length} processors, Node ${process.version}, awk is ${awks().join(' and ')}\n`,
 );
-console.log('| listing | what | locale | pipeline, s (CPU) | ctfix, s (CPU) | ratio | of CPU | ctfix peak, MB |');
+console.log('| listing | what | awk, locale | pipeline, s (CPU) | ctfix, s (CPU) | ratio | of CPU | ctfix peak, MB |');
 console.log('| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |');
 for (const flows of sizes.length > 0 ? sizes : [10_000, 100_000, 1_000_000]) {
   const path = join(work, 'flows');
@@ -42,8 +43,10 @@ for (const flows of sizes.length > 0 ? sizes : [10_000, 100_000, 1_000_000]) {
   compare(path);
   const name = `${flows} flows, ${(statSync(path).size / 1e6).toFixed(1)} MB`;
   for (const locale of locales()) {
-    console.log(row(name, path, ['source'], locale));
-    console.log(row(name, path, Object.keys(TABLES), locale));
+    for (const awk of awks()) {
+      console.log(row(name, path, ['source'], { awk, locale }));
+      console.log(row(name, path, Object.keys(TABLES), { awk, locale }));
+    }
   }
 }
 writeListing(join(work, 'flows'), 1_000_000, 'scan');
@@ -51,9 +54,9 @@ const scan = measured([process.execPath, `${root}dist/ctfix.cjs`, 'top', '--from
 console.log(`\nscan, 1000000 different sources: ${scan.wall.toFixed(2)} s, peak ${(scan.peak / 1000).toFixed(0)} MB`);
 rmSync(work, { recursive: true });
 
-function row(name, path, tables, locale) {
+function row(name, path, tables, { awk, locale }) {
   const rounds = Array.from({ length: runs }, () => {
-    const theirs = sum(tables.map((table) => measured(['sh', '-c', pipeline(table), 'sh', path], locale)));
+    const theirs = sum(tables.map((table) => measured(['sh', '-c', pipeline(table, awk), 'sh', path], locale)));
     const by = tables.length === 1 ? ['--by', ...tables] : [];
     const ours = measured([process.execPath, `${root}dist/ctfix.cjs`, 'top', '--from', path, ...by], locale);
     return { theirs, ours };
@@ -62,7 +65,7 @@ function row(name, path, tables, locale) {
   const cells = [
     name,
     tables.length === 1 ? `by ${tables[0]}` : `${tables.length} tables`,
-    locale,
+    `${awk}, ${locale}`,
     `${of(({ theirs }) => theirs.wall).toFixed(2)} (${of(({ theirs }) => theirs.cpu).toFixed(2)})`,
     `${of(({ ours }) => ours.wall).toFixed(2)} (${of(({ ours }) => ours.cpu).toFixed(2)})`,
     of(({ theirs, ours }) => theirs.wall / ours.wall).toFixed(1),
@@ -72,8 +75,14 @@ function row(name, path, tables, locale) {
   return `| ${cells.join(' | ')} |`;
 }
 
-function pipeline(table) {
-  return `awk '${TABLES[table]}' "$1" | sort | uniq -c | sort -rn`;
+function pipeline(table, awk = 'awk') {
+  return `${awk} '${TABLES[table]}' "$1" | sort | uniq -c | sort -rn`;
+}
+
+/** Those of the common ones that are installed, else whatever is called so. */
+function awks() {
+  const found = ['mawk', 'gawk'].filter(which);
+  return found.length > 0 ? found : ['awk'];
 }
 
 /** Seconds, seconds of processor time, and the largest resident set of one process in KB. */
@@ -116,7 +125,7 @@ function compare(path) {
   }
 }
 
-/** Those of three that this machine has: sort(1) compares bytes in the first, as a person reads in the last. */
+/** Those of three that this machine has. */
 function locales() {
   const has = (LC_ALL) => spawnSync('locale', ['charmap'], { encoding: 'utf8', env: { ...process.env, LC_ALL } });
   return ['C', ...['C.UTF-8', 'en_US.UTF-8'].filter((name) => has(name).stdout?.trim() === 'UTF-8')];
