@@ -9,7 +9,7 @@ import { grouped } from '../render/numbers.ts';
 import {
   applyCommand,
   type Finding,
-  isMissed,
+  leavesGap,
   passedOver,
   quoted,
   type Rule,
@@ -51,7 +51,7 @@ export function deadLine(seen: Seen): Finding | undefined {
   const [first] = [...broken, ...lost.map((each) => each.lost)];
   if (first === undefined) return undefined;
   // A line without a value may be there on purpose: it does harm only where it takes another line back.
-  const harms = lost.some(isMissed) || broken.some(({ what }) => !what.includes('(a line without a value)'));
+  const harms = lost.some(leavesGap) || broken.some(({ what }) => !what.includes('(a line without a value)'));
   return {
     code: 'dead-line',
     severity: harms ? 'warning' : 'note',
@@ -170,7 +170,7 @@ function misplaced(
 ): Rule {
   return (seen) => {
     const lines = passedOver(seen, code);
-    const missed = lines.filter(isMissed);
+    const missed = lines.filter(leavesGap);
     const [first] = [...missed, ...lines];
     if (first === undefined) return undefined;
     const proof = lines.map(({ lost }) => lostText(lost));

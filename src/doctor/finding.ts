@@ -146,7 +146,7 @@ function exists({ table }: Facts, name: string): boolean {
 }
 
 /** Whether something is missing without the line: a size when there is, or will be, less; any other value always. */
-export function isMissed({ origin: { name, now, boot }, lost }: Passed): boolean {
+export function leavesGap({ origin: { name, now, boot }, lost }: Passed): boolean {
   if (name !== 'max' && name !== 'buckets') return true;
   const values = [now === undefined ? undefined : known(now)?.value, known(boot)?.value];
   return (

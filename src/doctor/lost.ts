@@ -9,7 +9,7 @@ import { grouped } from '../render/numbers.ts';
 import {
   applyCommand,
   type Finding,
-  isMissed,
+  leavesGap,
   type Passed,
   passedOver,
   type Remedy,
@@ -22,7 +22,7 @@ import { iptablesUnload } from './owners.ts';
 /** Lines of sysctl files that are read while the keys do not exist: nothing says so anywhere (sysctl.d(5)). */
 export function dropInLost(seen: Seen): Finding | undefined {
   const lines = passedOver(seen, 'before-module', 'legacy-spelling').filter((line) => wouldCount(seen.facts, line));
-  const bad = lines.filter(isMissed);
+  const bad = lines.filter(leavesGap);
   const told = bad.length > 0 ? bad : lines;
   const [first] = told;
   if (first === undefined) return undefined;
