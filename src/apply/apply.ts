@@ -5,7 +5,7 @@ import { movedLines, stepsMoved } from '../moved.ts';
 import { beginOf, executeAll } from './execute.ts';
 import { createJournal, type Journal, journalIds, newId } from './journal.ts';
 import { takeLock } from './lock.ts';
-import { missingNet, restartTimer, spreadNet, stopTimer, takeInNet } from './net.ts';
+import { forgetLast, missingNet, restartTimer, spreadNet, startTimer, stopTimer, takeInNet } from './net.ts';
 import type { ApplyDeps, Outcome, OutcomeLine } from './outcome.ts';
 import { preflight } from './preflight.ts';
 import { proveModprobe } from './prove.ts';
@@ -85,14 +85,16 @@ async function carryOut(plan: Plan, deps: ApplyDeps): Promise<Outcome> {
     return { exit: 'failed', lines: [{ kind: 'failed', text: 'a signal came before the first step' }] };
   const begin = await beginLine(plan, deps);
   let journal: Journal;
+  let net: OutcomeLine[];
   try {
+    net = await spreadNet(plan, deps);
     journal = createJournal(deps.stateDir, begin);
   } catch (error) {
-    const text = `the record of the change could not be begun: ${sentenceOf(error)}`;
-    return { exit: 'failed', lines: [{ kind: 'failed', text }] };
+    const text = `the change could not be begun: ${sentenceOf(error)}`;
+    return { exit: 'failed', lines: [{ kind: 'failed', text }, ...(await takeInNet(deps))] };
   }
   try {
-    return await execute(journal, plan, deps);
+    return await execute(journal, plan, net, deps);
   } finally {
     journal.close();
   }
@@ -115,12 +117,13 @@ async function beginLine(plan: Plan, deps: ApplyDeps): Promise<Begin> {
   };
 }
 
-async function execute(journal: Journal, plan: Plan, deps: ApplyDeps): Promise<Outcome> {
+async function execute(journal: Journal, plan: Plan, net: readonly OutcomeLine[], deps: ApplyDeps): Promise<Outcome> {
   const { id } = journal;
   let lines: OutcomeLine[];
   try {
     rebuildState(deps.stateDir);
-    const net = await spreadNet(plan, id, deps);
+    await forgetLast(deps.host);
+    if (deps.confirmWithin !== undefined) await startTimer(deps, id, deps.confirmWithin);
     const done = await executeAll(deps, journal);
     const proof = await proveModprobe(plan, deps.host);
     const { facts, lines: proved } = await proveAll(plan, deps);

@@ -1,6 +1,6 @@
 /**
  * The net below a change: what takes it back when the process that makes it is killed, the machine loses power, or nobody
- * confirms it. Spread before the first effect, taken in when the change is complete or back.
+ * confirms it. Spread before anything else is written, taken in when the change is complete or back.
  */
 import { HostError, StepFailed } from '../errors.ts';
 import type { Host, ReadHost } from '../host/host.ts';
@@ -34,16 +34,15 @@ function remedy(what: string): string {
 }
 
 /**
- * Puts the boot unit in place and starts the timer of a change that is to be confirmed.
+ * Puts the boot unit in place, before the record of the change is begun: whatever is recorded is seen to at the next boot.
+ * Where there is no record then, the unit removes itself.
  * @returns a note where the change goes without recovery at boot
- * @throws StepFailed when a change that must not be begun without them cannot have them
+ * @throws StepFailed when a change that must not be begun without it cannot have it
  */
-export async function spreadNet(plan: Plan, id: string, deps: ApplyDeps): Promise<OutcomeLine[]> {
-  await forgetLast(deps.host);
+export async function spreadNet(plan: Plan, deps: ApplyDeps): Promise<OutcomeLine[]> {
   const reason = await withoutBoot(deps);
   const must = isReload(plan) || deps.confirmWithin !== undefined;
   if (must && reason !== undefined) throw new StepFailed(`the recovery at boot could not be prepared: ${reason}`);
-  if (deps.confirmWithin !== undefined) await startTimer(deps, id, deps.confirmWithin);
   if (reason === undefined) return [];
   const text = `after a power cut in the middle of this change, ctfix rollback must be run by hand: ${reason}`;
   return [{ kind: 'note', text }];
@@ -53,7 +52,7 @@ export async function spreadNet(plan: Plan, id: string, deps: ApplyDeps): Promis
 export const MOTD = '/run/motd.d/ctfix';
 
 /** What was told of an earlier change is no news any more. */
-async function forgetLast(host: Host): Promise<void> {
+export async function forgetLast(host: Host): Promise<void> {
   try {
     if ((await host.stat(MOTD)) !== undefined) await host.replaceFile(MOTD, undefined);
   } catch (error) {
@@ -89,8 +88,11 @@ export async function takeInNet(deps: Pick<ApplyDeps, 'host' | 'stateDir'>, clos
 
 const timerOf = (id: string): string => `ctfix-revert-${id}`;
 
-/** Started before the first effect: a process that dies in the middle is made up for as well. */
-async function startTimer({ host, recovery }: ApplyDeps, id: string, seconds: number): Promise<void> {
+/**
+ * Starts the timer of a change that is to be confirmed, before the first effect: a process that dies in the middle is made
+ * up for as well. @throws StepFailed
+ */
+export async function startTimer({ host, recovery }: ApplyDeps, id: string, seconds: number): Promise<void> {
   const run = [...recovery.argv, 'recover', '--unconfirmed', id] as const;
   const { code, stderr } = await host.perform({ timer: timerOf(id), seconds, run });
   if (code !== 0) throw new StepFailed(`the timer of --confirm-within could not be started: ${stderr.trim()}`);

@@ -5,7 +5,7 @@
 import { CtfixError, HostError } from '../errors.ts';
 import type { ChangeRecord } from '../model.ts';
 import { lockOwner } from './lock.ts';
-import { MOTD } from './net.ts';
+import { MOTD, takeInNet } from './net.ts';
 import type { ApplyDeps, Outcome } from './outcome.ts';
 import { takeBackUnattended, tidyUp } from './rollback.ts';
 import { sentenceOf } from './sentence.ts';
@@ -24,7 +24,11 @@ export type Recovered = { readonly id: string; readonly outcome: Outcome };
  * somebody's who is at work: systemd starts this unit again whenever it looks at its target anew.
  */
 export async function recoverAtBoot(deps: ApplyDeps): Promise<readonly Recovered[]> {
-  if (!hasStateDir(deps.stateDir)) return [];
+  if (!hasStateDir(deps.stateDir)) {
+    // The power went before the directory for the records was on the disk.
+    await takeInNet(deps);
+    return [];
+  }
   const now = await bootIdOf(deps.host);
   const left = recordsIn(deps.stateDir).filter((change) => isOpen(change) && change.bootId !== now);
   const all: Recovered[] = [];
@@ -39,7 +43,10 @@ export async function recoverAtBoot(deps: ApplyDeps): Promise<readonly Recovered
  */
 export async function recoverKilled(id: string, deps: ApplyDeps): Promise<readonly Recovered[]> {
   const change = find(id, deps);
-  if (change === undefined) return [];
+  if (change === undefined) {
+    if (hasStateDir(deps.stateDir)) await tidyUp(deps);
+    return [];
+  }
   if (change.outcome !== 'unfinished') {
     await tidyUp(deps, isOpen(change) ? undefined : id);
     return [];

@@ -83,6 +83,7 @@ async function takeBack(id: string | undefined, deps: ApplyDeps): Promise<Outcom
   const change = id === undefined ? all.at(-1) : all.find((each) => each.id === id);
   if (change === undefined) {
     if (id !== undefined) throw noSuchChange(id, all);
+    await tidy(deps);
     return nothing('ctfix has changed nothing here');
   }
   const journal = reopenJournal(deps.stateDir, change.id);

@@ -1,5 +1,5 @@
 /** The net below a change on a host in memory: what is there when, what goes without it, and who takes what back. */
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { apply } from '../../src/apply/apply.ts';
@@ -93,6 +93,20 @@ describe('recovery at boot', () => {
       expect(await recoverAtBoot(deps())).toEqual([]);
     },
   );
+
+  test('the power goes before anything is recorded: the unit removes itself, whether or not the records are there', async () => {
+    for (const gone of [false, true]) {
+      const { memory, plan, before, deps, dir } = await setUp();
+      await killed(memory, deps, plan, /file .*sysctl/);
+      rmSync(gone ? dir : join(dir, 'journal'), { recursive: true });
+      if (!gone) mkdirSync(join(dir, 'journal'), { mode: 0o700 });
+      memory.files.set(OWN.modprobe, { text: FOREIGN, mode: 0o644 });
+      expect(memory.files.get(LINK)?.link).toBe(UNIT);
+      memory.boot({ max: 65536, buckets: 65536 });
+      expect(await recoverAtBoot(deps())).toEqual([]);
+      expect(memory.snapshot()).toEqual(before);
+    }
+  });
 
   test('a change of this boot is somebody at work: left alone', async () => {
     const { memory, plan, deps } = await setUp();

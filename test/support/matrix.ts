@@ -251,6 +251,8 @@ async function differences(
   const idle = after.result.length === 0 && (how.name !== 'service' || journalIn(after.records).length === 0);
   const tidied = idle ? await tidy({ ...after, world }, disk) : { ...after, world };
   if (isUnitThere(tidied.world)) wrong.push('the boot unit');
+  // Whatever is recorded is seen to at the boot, without any person.
+  if (how.name === 'boot') wrong.push(...openIn(after));
   return [...wrong, ...recordsLeft(tidied)];
 }
 
@@ -274,7 +276,14 @@ function recordsLeft({ records }: State): readonly string[] {
   const left = [...records.keys()].filter((name) => !/^(|journal|journal\/\S+\.jsonl|state\.json)$/.test(name));
   const end = journalIn(records).findLast((line) => line.line === 'end');
   if (end === undefined) return left;
-  const open = end.outcome === 'unfinished' || end.outcome === 'stuck' ? [`a change that is ${end.outcome}`] : [];
   const told = JSON.parse(records.get('state.json')?.text ?? '{"changes":[]}').changes.at(-1)?.outcome;
-  return [...left, ...open, ...(told === end.outcome ? [] : [`state.json, which says ${told}`])];
+  return [...left, ...openIn({ records }), ...(told === end.outcome ? [] : [`state.json, which says ${told}`])];
+}
+
+/** A change that is begun and neither complete nor back. */
+function openIn({ records }: Pick<State, 'records'>): readonly string[] {
+  const lines = journalIn(records);
+  const outcome = lines.findLast((line) => line.line === 'end')?.outcome ?? 'unfinished';
+  const isOpen = lines.length > 0 && (outcome === 'unfinished' || outcome === 'stuck');
+  return isOpen ? [`a change that is ${outcome}`] : [];
 }
