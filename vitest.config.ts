@@ -9,8 +9,8 @@ class ReloadsFirst extends BaseSequencer {
   }
 }
 
-// Three projects: `unit` needs nothing but Node; `oracle` asks real programs in a chroot and `vm` boots Debian under qemu,
-// both started by scripts/test.mjs, which installs what they need.
+// Four projects: `unit` needs nothing but Node; `oracle` asks real programs in a chroot, `vm` and `speed` boot Debian under
+// qemu, all started by scripts/test.mjs, which installs what they need.
 export default defineConfig({
   test: {
     sequence: { sequencer: ReloadsFirst },
@@ -27,12 +27,23 @@ export default defineConfig({
       {
         test: {
           name: 'vm',
-          include: ['test/vm/**/*.vm.ts'],
+          include: ['test/vm/scenarios/**/*.vm.ts'],
           globalSetup: ['test/vm/setup.ts'],
           pool: 'forks',
           // An emulated machine can stall for reasons outside it. Unattended, a scenario gets a second, freshly restored machine;
           // the report names it as retried.
           retry: process.env.CI ? 1 : 0,
+          testTimeout: 900_000,
+          hookTimeout: 900_000,
+        },
+      },
+      // Ratios of times: one machine at a time, with nothing beside it (scripts/test.mjs --full).
+      {
+        test: {
+          name: 'speed',
+          include: ['test/vm/speed/*.vm.ts'],
+          globalSetup: ['test/vm/setup.ts'],
+          pool: 'forks',
           testTimeout: 900_000,
           hookTimeout: 900_000,
         },

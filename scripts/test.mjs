@@ -1,5 +1,5 @@
-// npm test: the unit tests, the oracles in a chroot, then the core scenarios in virtual machines. --full adds the rest. --full and --proof write
-// docs/proof.md from what this run saw.
+// npm test: the unit tests, the oracles in a chroot, then the core scenarios in virtual machines.
+// --full adds the rest, and speed. --full and --proof write docs/proof.md from what this run saw.
 // The last line on stdout is the sum. What cannot run here is said to be skipped, with the reason, never passed.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -27,6 +27,7 @@ const NEEDED = {
 
 // Two emulated machines with two processors each keep a small host busy; more only slow each other down.
 const WORKERS = 2;
+const NONE = { passed: 0, failed: 0, skipped: 0 };
 
 main();
 
@@ -38,8 +39,10 @@ async function main() {
   const reason = await whyNoMachines();
   const oracle = reason ? skipped(reason, 'oracle', '.test.ts') : vitest('oracle', []);
   const vm = reason ? skipped(reason, 'vm/scenarios', '.vm.ts') : machines();
-  const sum = (key) => unit[key] + oracle[key] + vm[key];
-  if (PROOF && vm.failed === 0 && existsSync(EVIDENCE)) writeProof();
+  // A ratio of times is worth something only while nothing else runs.
+  const speed = reason || !FULL ? NONE : vitest('speed', ['--maxWorkers=1']);
+  const sum = (key) => unit[key] + oracle[key] + vm[key] + speed[key];
+  if (PROOF && vm.failed + speed.failed === 0 && existsSync(EVIDENCE)) writeProof();
   const skips = sum('skipped') ? `, ${sum('skipped')} skipped` : '';
   process.stdout.write(`${sum('passed')} passed, ${sum('failed')} failed${skips}\n`);
   process.exitCode = sum('failed') || (CI && oracle.skipped + vm.skipped > 0) ? 1 : 0;

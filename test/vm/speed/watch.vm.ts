@@ -1,10 +1,10 @@
 // Watching a table that fills: for a minute at one look a second it costs at most a fifth of what `watch` costs, as
 // processor time; it starts no child, and its last word is the highest count.
 import { expect, test } from 'vitest';
-import { evidence } from '../../lab/evidence.ts';
-import { putProbe } from '../../lab/exposure.ts';
-import { HOST4 } from '../../lab/peer.ts';
-import { type Vm, withVm } from '../../machine.ts';
+import { evidence } from '../lab/evidence.ts';
+import { putProbe } from '../lab/exposure.ts';
+import { HOST4 } from '../lab/peer.ts';
+import { type Vm, withVm } from '../machine.ts';
 
 type Seen = {
   readonly ctfix: number;
