@@ -85,7 +85,17 @@ async function everything(vm: Guest): Promise<string> {
   return [files, modules, values].join('\n');
 }
 
-const LOOKING = ['plan --max 150000', 'plan --strategy reload --max 150000', 'verify', 'history', 'facts', 'doctor'];
+const LOOKING = [
+  'plan --max 150000',
+  'plan --strategy reload --max 150000',
+  'verify',
+  'history',
+  'facts',
+  'doctor',
+  'status',
+  'status -o prometheus',
+  'check',
+];
 
 /** Every reading command, as an ordinary user and as root, and then the question what has changed: nothing. */
 export async function expectReadingOnly(vm: Guest): Promise<void> {
