@@ -1,8 +1,8 @@
 /** What a diagnosis looks at, over recorded hosts with something changed; and that a recording of it tells the same. */
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { gather } from '../../src/facts/gather.ts';
 import { thin, thinLinks, thinNames } from '../../src/facts/thin.ts';
 import type { ReadHost, RunResult } from '../../src/host/host.ts';
@@ -207,6 +207,7 @@ test('a recording of it tells the same, without the names of processes', async (
   const { host, files } = recorder(inner, { text: thin, names: thinNames, links: thinLinks });
   const before = await look(host);
   const top = mkdtempSync(join(tmpdir(), 'ctfix-diagnosis-'));
+  onTestFinished(() => rmSync(top, { recursive: true }));
   for (const [name, text] of Object.entries(await files())) {
     mkdirSync(dirname(join(top, name)), { recursive: true });
     writeFileSync(join(top, name), text);
