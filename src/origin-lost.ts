@@ -29,11 +29,6 @@ export type Lost = {
   readonly why: string;
 };
 
-/** Whether somebody will miss what the line asks for; a line that another one overrides, or takes back, is meant so. */
-export function isMissed({ code }: Lost): boolean {
-  return !['beaten', 'excluded', 'ufw-off'].includes(code);
-}
-
 /** `500000 in /etc/sysctl.d/90-x.conf:3 was lost, read before the module was loaded`. */
 export function lostText(lost: Lost): string {
   return `${lost.value} in ${placeOf(lost)} ${lost.why}`;

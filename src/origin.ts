@@ -9,7 +9,7 @@ import { type Lost, lostOf } from './origin-lost.ts';
 import { type Given, givenBy, nowOf } from './origin-now.ts';
 import { keyOf } from './own.ts';
 
-export { isMissed, type Lost, lostText } from './origin-lost.ts';
+export { type Lost, lostText } from './origin-lost.ts';
 export type { Given } from './origin-now.ts';
 
 /** One value of the table. */

@@ -1,8 +1,9 @@
 /** The connection table as it is, every number with where it comes from. Pure. */
+import { leavesGap, type Passed, passedOver, wouldCount } from './doctor/finding.ts';
 import { averageChain, chainLimitIsShort } from './kernel.ts';
 import { billOf, pricesOf } from './memory.ts';
 import { type ChangeRecord, type Facts, isKnown, known, type Maybe, type Sizing } from './model.ts';
-import { changesAtBoot, isMissed, type Origin, origins } from './origin.ts';
+import { changesAtBoot, type Origin, origins } from './origin.ts';
 import { type Drop, dropsOf } from './status-drops.ts';
 
 /** What `ctfix status -o json` prints. What is not there is absent, what could not be found out is `unknown`. */
@@ -68,7 +69,7 @@ type MemoryStatus = {
 type Drift = {
   /** between now and after the next boot; absent where max and buckets are not known on both sides */
   readonly nowAndBoot?: number;
-  /** lines of files that ask for something and do not get it, those that another one overrides on purpose left out */
+  /** lines of files without effect that somebody will miss, see missed */
   readonly lost: number;
   /** promises of the last change that do not hold now */
   readonly targetNow: number;
@@ -112,7 +113,7 @@ export function statusOf(facts: Facts, beside: Beside): Status {
     origins: all,
     firewalls: facts.firewalls.map(({ name, unit, state }) => ({ name, ...(unit !== undefined && { unit }), state })),
     ...changesOf(facts, beside.changes),
-    drift: driftOf(all, beside.findings),
+    drift: driftOf(facts, all, beside.findings),
     ...planOf(beside.sizing),
     problems: facts.problems,
   };
@@ -188,15 +189,26 @@ function secondsLeft({ machine }: Facts, { pendingConfirm }: ChangeRecord): Mayb
   return isKnown(uptime) ? Math.max(0, pendingConfirm.until - uptime) : uptime;
 }
 
-function driftOf(all: readonly Origin[], findings: Beside['findings']): Drift {
+function driftOf(facts: Facts, all: readonly Origin[], findings: Beside['findings']): Drift {
   const sizes = all.filter(({ name }) => name === 'max' || name === 'buckets');
   const comparable = sizes.every((origin) => changesAtBoot(origin) !== undefined);
   return {
     ...(comparable && { nowAndBoot: all.filter((origin) => changesAtBoot(origin) === true).length }),
-    lost: all.reduce((sum, { lost }) => sum + lost.filter(isMissed).length, 0),
+    lost: missed(facts, all).length,
     targetNow: findings.filter(({ when }) => when === 'now').length,
     targetBoot: findings.filter(({ when }) => when === 'next-boot').length,
   };
+}
+
+/**
+ * Lines that a diagnosis warns of, too: not those that another one overrides or takes back, nor those that ask for less
+ * than there is. What is decided outside this network namespace is not missing here.
+ */
+function missed(facts: Facts, all: readonly Origin[]): readonly Passed[] {
+  if (known(facts.table.namespace) === 'child') return [];
+  const early = passedOver({ facts, origins: all }, 'before-module', 'legacy-spelling');
+  const dead = passedOver({ facts, origins: all }, 'not-read', 'refused', 'built-in');
+  return [...early.filter((line) => wouldCount(facts, line)), ...dead].filter(leavesGap);
 }
 
 function planOf(sizing: Sizing | undefined): Pick<Status, 'plan'> {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isMissed, lostText, origins } from '../src/origin.ts';
+import { lostText, origins } from '../src/origin.ts';
 import { factsOf, type Said } from './support/facts.ts';
 import { file, find, hashsize, lines500k, load, MAX, udev } from './support/origins.ts';
 
@@ -127,14 +127,6 @@ describe('what is lost', () => {
     ['hashsize rounded up is no loss', { files: hashsize }, 'buckets', []],
   ])('%s', (_, said, name, expected) => {
     expect(find(said, name).lost.map(lostText)).toEqual(expected);
-  });
-
-  test('who will be missed: not what another line overrides', () => {
-    const said = { files: { ...lines500k, ...file(`${MAX} = 7000\n`, '/etc/sysctl.d/99-y.conf') } };
-    expect(find(said).lost.map((line) => [line.code, isMissed(line)])).toEqual([
-      ['beaten', false],
-      ['before-module', true],
-    ]);
   });
 
   test('/etc/sysctl.conf is read at a load where an install line runs sysctl --system', () => {

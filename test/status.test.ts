@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { diagnose } from '../src/doctor/diagnose.ts';
 import { isKnown, known } from '../src/model.ts';
 import { size } from '../src/sizing.ts';
 import { type Beside, statusOf } from '../src/status.ts';
@@ -67,11 +68,38 @@ describe('drops', () => {
   });
 });
 
+/** A file that nothing applies, and one behind it. */
+function asks(first: number, second = 0, name = 'max'): Said & { readonly files: Readonly<Record<string, string>> } {
+  const line = (value: number) => `net.netfilter.nf_conntrack_${name}=${value}\n`;
+  const more = second === 0 ? {} : { '/etc/sysctl.d/b.conf': line(second) };
+  return { files: { '/etc/sysctl.d/a.conf': line(first), ...more } };
+}
+
 describe('drift', () => {
   test.each<[string, Said, object]>([
     ['none', {}, { nowAndBoot: 0, lost: 0 }],
     ['by hand', { table: { max: 99999 } }, { nowAndBoot: 1 }],
-    ['lost', { files: { '/etc/sysctl.d/a.conf': 'net.netfilter.nf_conntrack_max=7\n' } }, { nowAndBoot: 0, lost: 1 }],
+    ['lost', asks(500_000), { nowAndBoot: 0, lost: 1 }],
+    ['lost, and nothing is missing: there is more', asks(10_000), { nowAndBoot: 0, lost: 0 }],
+    ['the same, and the module is not there', { ...asks(10_000), module: { state: 'absent' } }, { lost: 0 }],
+    ['will be lost, and the module is not there', { ...asks(500_000), module: { state: 'absent' } }, { lost: 1 }],
+    [
+      'will be lost, and there is enough now',
+      { ...asks(500_000), table: { max: 500_000 } },
+      { nowAndBoot: 1, lost: 1 },
+    ],
+    ['one of two in files is lost, the other overrides it', asks(500_000, 600_000), { lost: 1 }],
+    [
+      'lost, and ufw sets it later in any case',
+      {
+        files: { ...asks(500_000).files, '/etc/ufw/sysctl.conf': 'net/netfilter/nf_conntrack_max=70000\n' },
+        firewalls: [{ name: 'ufw', state: 'active', takesAlong: [] }],
+      },
+      { lost: 0 },
+    ],
+    ['a key that this kernel does not have', asks(7, 0, 'tcp_timeout_no_such'), { lost: 0 }],
+    ['a timeout', asks(7, 0, 'tcp_timeout_established'), { lost: 1 }],
+    ['decided outside', { ...asks(500_000), table: { namespace: 'child' } }, { lost: 0 }],
   ])('%s', (_, said, expected) => expect(status(said).drift).toMatchObject(expected));
 
   test.each<[string, Said]>([
@@ -82,6 +110,26 @@ describe('drift', () => {
   ])('%s: now and the next boot cannot be compared', (_, said) => {
     expect(status(said).drift).not.toHaveProperty('nowAndBoot');
   });
+});
+
+test('law: a line counts as lost only where the doctor warns', () => {
+  let [warned, well] = [0, 0];
+  fc.assert(
+    fc.property(
+      anyHost,
+      fc.constantFrom('initial' as const, 'initial' as const, 'child' as const),
+      (any, namespace) => {
+        const facts = { ...any, table: { ...any.table, namespace } };
+        const { verdict } = diagnose(facts);
+        const { lost } = statusOf(facts, beside).drift;
+        if (verdict === 'well') expect(lost).toBe(0);
+        well += Number(verdict === 'well');
+        warned += Number(lost > 0);
+      },
+    ),
+    { numRuns: 500 },
+  );
+  expect([warned > 20, well > 20]).toEqual([true, true]);
 });
 
 test('laws: fill and chains follow from what is live, memory grows with the flows, JSON keeps everything', () => {

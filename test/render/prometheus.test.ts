@@ -76,7 +76,7 @@ describe('samples', () => {
   ])('%s', (_, more, name, value) => expect(sample(metrics({}, more), name)).toBe(value));
 
   test('drift, between each two', () => {
-    const files = { '/etc/sysctl.d/9.conf': 'net.netfilter.nf_conntrack_max=7\n' };
+    const files = { '/etc/sysctl.d/9.conf': 'net.netfilter.nf_conntrack_max=500000\n' };
     const text = metrics(
       { files, table: { max: 90000 }, lastChange: change },
       { findings: [{ when: 'now' }, { when: 'next-boot' }, { when: 'now' }] },
