@@ -5,6 +5,8 @@
  * - timeouts: nf_conntrack_proto_*.c, the same from 3.10 to 7.1 but for udp_timeout_stream (180, then 120),
  *   sctp_timeout_established (432000, then 210) and sctp_timeout_shutdown_* (0.3 s, which reads as 0, then 3); stable
  *   series and vendors took these over at different times
+ * - of older kernels alone: sctp_timeout_heartbeat_acked (its state became that of established SCTP paths), and
+ *   udplite_* (nf_conntrack_proto_udplite.c, before it was merged into nf_conntrack_proto_udp.c)
  * - events: 1 before 5.19, then 2 (only where somebody listens); helper: 1 before 4.7
  */
 const OWN_VALUES: Readonly<Record<string, readonly [string, ...string[]]>> = {
@@ -34,6 +36,7 @@ const OWN_VALUES: Readonly<Record<string, readonly [string, ...string[]]>> = {
   sctp_timeout_cookie_echoed: ['3'],
   sctp_timeout_cookie_wait: ['3'],
   sctp_timeout_established: ['210', '432000'],
+  sctp_timeout_heartbeat_acked: ['210'],
   sctp_timeout_heartbeat_sent: ['30'],
   sctp_timeout_shutdown_ack_sent: ['3'],
   sctp_timeout_shutdown_recd: ['3', '0'],
@@ -55,6 +58,8 @@ const OWN_VALUES: Readonly<Record<string, readonly [string, ...string[]]>> = {
   timestamp: ['0'],
   udp_timeout: ['30'],
   udp_timeout_stream: ['120', '180'],
+  udplite_timeout: ['30'],
+  udplite_timeout_stream: ['180'],
 };
 
 /** What this kernel, or another one, starts with; [] where that is not known. */
