@@ -34,8 +34,8 @@ export function insertRaces({ facts }: Seen): Finding | undefined {
     ],
     remedies: [
       {
-        say: 'DNS over UDP is the usual cause: let the resolver use a socket for each question (glibc), on this host and in its containers',
-        command: "echo 'options single-request-reopen' | sudo tee -a /etc/resolv.conf",
+        say: 'DNS over UDP is the usual cause: have glibc use a socket for each question, with "options single-request-reopen" in /etc/resolv.conf, on this host and in its containers. Where a program writes that file, the option goes into its configuration (NetworkManager: ipv4.dns-options, resolvconf: resolv.conf.d/tail); see whether one does',
+        command: 'readlink -f /etc/resolv.conf; head -n 5 /etc/resolv.conf',
       },
       { say: 'or run a DNS cache on this host, which needs no tracking (a notrack rule for port 53)' },
       { say: 'with SNAT or MASQUERADE, --random-fully (iptables) or fully-random (nft) ends races for a port' },
