@@ -1,6 +1,6 @@
 // A million spoilt texts through every parser, and whole hosts through every reading command:
 //   node bench/fuzz.mjs [--cases 1000000] [--seed N] [--workers 2] [--one SEED] [--all]
-// Fails on a crash other than an error meant for a person, on a case that takes more than ten seconds, on a control
+// Fails on a crash other than an error meant for a person, on a case that takes more than a minute, on a control
 // character that is not written out, and where less than 90 % of the parsers' branches were reached (--all names them).
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
