@@ -7,7 +7,7 @@
  * whenever it starts, tuned its profile, and kube-proxy raises what is lower than its own numbers.
  */
 import { bucketsKeyIsWritable, type Defaults, loadDefaults, roundBuckets, zeroMeansNoLimit } from './kernel.ts';
-import { type Facts, known, type SysctlLine } from './model.ts';
+import { type Facts, known, type Maybe, type SysctlLine } from './model.ts';
 import { BUCKETS_KEY, MAX_KEY, placeOf } from './own.ts';
 
 /** A value that something decides; `file` and `line` where a line of a file does. */
@@ -19,8 +19,8 @@ export type Held = {
   readonly line?: number;
 };
 
-/** max and buckets after a boot or a load; undefined where nothing tells (memory unknown). */
-type NextValues = { readonly max: Held | undefined; readonly buckets: Held | undefined };
+/** max and buckets after a boot or a load; undefined where nothing tells: memory unknown, or for the reason in `unknown`. */
+type NextValues = { readonly max: Held | undefined; readonly buckets: Held | undefined; readonly unknown?: string };
 
 export type NextBoot = {
   readonly boot: NextValues;
@@ -34,13 +34,39 @@ export type Moment = 'boot' | 'load';
 
 /** What the next boot and the next load give, and what the configuration asks for. */
 export function nextBoot(facts: Facts): NextBoot {
+  const outside = decidedOutside(facts);
+  if (outside !== undefined) {
+    const none = { max: undefined, buckets: undefined, unknown: outside };
+    return { boot: none, load: none, asked: none };
+  }
   return { boot: nextValues(facts, 'boot'), load: nextValues(facts, 'load'), asked: askedValues(facts) };
 }
 
-/** What decides a key at the next boot, a size or any other; undefined where nothing tells. */
-export function heldAtBoot(facts: Facts, key: string): Held | undefined {
-  if (key === MAX_KEY) return nextValues(facts, 'boot').max;
-  return key === BUCKETS_KEY ? nextValues(facts, 'boot').buckets : nextLine(facts, key, 'boot');
+/**
+ * Why nothing that is seen here tells what max and buckets will be: there is one of each for all network namespaces, and
+ * what runs in the initial one decides (2671fa4dc010); a container has files of its own, which its host does not read.
+ */
+export function decidedOutside({ table, machine }: Facts): string | undefined {
+  if (known(table.namespace) === 'child') return 'it is decided outside this network namespace';
+  return machine.container === undefined ? undefined : 'it is decided on the host of this container';
+}
+
+/** What decides a key at the next boot, a size or any other, or why that is unknown; undefined where nothing sets it. */
+export function heldAtBoot(facts: Facts, key: string): Maybe<Held> | undefined {
+  const outside = decidedOutside(facts);
+  if (outside !== undefined) return { unknown: `${outside}${askedHere(facts, key)}` };
+  if (key !== MAX_KEY && key !== BUCKETS_KEY) return nextLine(facts, key, 'boot');
+  const { max, buckets, unknown = NOTHING_TELLS } = nextValues(facts, 'boot');
+  return (key === MAX_KEY ? max : buckets) ?? { unknown };
+}
+
+const NOTHING_TELLS = "no file sets it, and the kernel's own value is not known here";
+
+function askedHere(facts: Facts, key: string): string {
+  const asked = askedOf(facts, key);
+  return asked?.file === undefined
+    ? ''
+    : `; ${placeOf({ file: asked.file, line: asked.line })} asks for ${asked.value}`;
 }
 
 /** What the configuration asks a key to be, whether or not anything applies it; undefined where nothing asks. */

@@ -1,7 +1,7 @@
 /** What files ask for and do not get: lines that are read too early, taken back, beaten or not read at all. Pure. */
 import { roundBuckets } from './kernel.ts';
-import type { Facts, SysctlLine } from './model.ts';
-import { applier, bootOrder, type Held, heldAtBoot, isAlias, takes, ufwStarts } from './nextboot.ts';
+import { type Facts, known, type SysctlLine } from './model.ts';
+import { applier, bootOrder, decidedOutside, type Held, heldAtBoot, isAlias, takes, ufwStarts } from './nextboot.ts';
 import { BUCKETS_KEY, keyOf, placeOf } from './own.ts';
 
 /** A line that has no effect on the value after the next boot. */
@@ -35,12 +35,15 @@ export function lostText(lost: Lost): string {
 }
 
 /**
- * The lines about one value that the next boot passes over, and that ask for something else than it gives.
+ * The lines about one value that the next boot passes over, and that ask for something else than it gives; [] where
+ * that is decided elsewhere.
  * @param live the value now, undefined where there is none or it is unknown
  */
 export function lostOf(facts: Facts, name: string, live: string | undefined): Lost[] {
+  if (decidedOutside(facts) !== undefined) return [];
   const key = keyOf(name);
-  const winner = heldAtBoot(facts, key);
+  const held = heldAtBoot(facts, key);
+  const winner = held === undefined ? undefined : known(held);
   const lines = [...sysctlLost(facts, key, winner, live), ...(key === BUCKETS_KEY ? optionLost(facts, winner) : [])];
   const same = (value: string) => winner !== undefined && rounded(facts, key, value) === winner.value;
   return lines.filter(({ value }) => !same(value));

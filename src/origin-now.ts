@@ -1,7 +1,7 @@
 /** What gave a value of the table that is live. Pure. */
 
 import { type ChangeRecord, type Facts, isKnown, known, type Maybe } from './model.ts';
-import { askedLine, atLoad, byMemory, type Held, isActive, nextBoot, nextLine } from './nextboot.ts';
+import { askedLine, atLoad, byMemory, decidedOutside, type Held, isActive, nextBoot, nextLine } from './nextboot.ts';
 import { ownValues } from './origin-defaults.ts';
 import { keyOf, placeOf } from './own.ts';
 
@@ -11,7 +11,7 @@ export type Given = {
   readonly value: string;
   /**
    * beside what can give a value at a boot: `ctfix`, a change of ours in this boot; `host`, whoever set it outside this
-   * network namespace; `somebody`, set at a time unknown by what no file tells; `unknown`, nothing can be said
+   * network namespace or container; `somebody`, set at a time unknown by what no file tells; `unknown`, nothing can be said
    */
   readonly by: Held['by'] | 'ctfix' | 'host' | 'somebody' | 'unknown';
   /** part of a sentence: `kernel default at load`, `/etc/sysctl.d/x.conf:3` */
@@ -27,10 +27,14 @@ export function nowOf(facts: Facts, name: string): Maybe<Given> | undefined {
   const live = liveValue(facts, name);
   if (live === undefined || !isKnown(live)) return live;
   const isSize = name === 'max' || name === 'buckets';
-  if (isSize && known(facts.table.namespace) === 'child') {
-    return { value: live, by: 'host', how: 'set outside this network namespace, for all of them' };
-  }
+  if (isSize && decidedOutside(facts) !== undefined) return { value: live, by: 'host', how: byHost(facts) };
   return byChange(facts, name, live) ?? (isSize ? sizeGiven(facts, name, live) : valueGiven(facts, name, live));
+}
+
+function byHost({ table }: Facts): string {
+  return known(table.namespace) === 'child'
+    ? 'set outside this network namespace, for all of them'
+    : 'set on the host of this container';
 }
 
 function liveValue({ kind, module, table }: Facts, name: string): Maybe<string> | undefined {

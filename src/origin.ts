@@ -57,14 +57,12 @@ function originOf(facts: Facts, name: string): Origin {
 }
 
 function afterBoot(facts: Facts, name: string, now: Maybe<Given> | undefined): Maybe<Given> {
-  if (known(facts.table.namespace) === 'child') {
-    return { unknown: 'it is decided outside this network namespace' };
-  }
   if (now === undefined && facts.module.state !== 'absent') {
     return { unknown: 'this kernel has no such key, or what brings it is not loaded' };
   }
   const live = now === undefined ? undefined : known(now);
   const held = heldAtBoot(facts, keyOf(name));
+  if (held !== undefined && !isKnown(held)) return held;
   // What it raises is told by nextBoot; what is live shows that it sets its own over that of the files, too.
   if (live?.by === 'kube-proxy' && held?.by !== 'kube-proxy') {
     const over = held === undefined ? '' : `, over ${held.value} (${held.why})`;

@@ -10,7 +10,7 @@ import {
   type Sizing,
   type StrategyChoice,
 } from './model.ts';
-import { type Held, isActive, nextBoot } from './nextboot.ts';
+import { type Held, heldAtBoot, isActive, nextBoot } from './nextboot.ts';
 import { BUCKETS_KEY, keyOf, MAX_KEY, OWN, placeOf } from './own.ts';
 import { KUBE_PROXY_REMEDY } from './owners.ts';
 import { isLess } from './present.ts';
@@ -20,14 +20,13 @@ import { grouped } from './render/numbers.ts';
 export function unchangedOf(facts: Facts, { targets, verdict }: Sizing, live: readonly Action[]): Plan['unchanged'] {
   const changed = new Set(live.flatMap((action) => (action.do === 'set-value' ? [action.name] : [])));
   const reloads = live.some((action) => action.do === 'reload');
-  const { boot } = nextBoot(facts);
   const rows: Plan['unchanged'][number][] = [];
-  for (const [key, now, target, held] of [
-    [BUCKETS_KEY, known(facts.table.buckets), targets.buckets, boot.buckets],
-    [MAX_KEY, known(facts.table.max), targets.max, boot.max],
+  for (const [key, now, target] of [
+    [BUCKETS_KEY, known(facts.table.buckets), targets.buckets],
+    [MAX_KEY, known(facts.table.max), targets.max],
   ] as const) {
     if (reloads || changed.has(key) || (key === BUCKETS_KEY && changed.has('nf_conntrack hashsize'))) continue;
-    rows.push({ item: key, why: valueWhy(now, target, held) });
+    rows.push({ item: key, why: valueWhy(now, target, heldAtBoot(facts, key)) });
   }
   for (const [name, value] of Object.entries(targets.values)) {
     const now = facts.table.values[name];
@@ -39,8 +38,8 @@ export function unchangedOf(facts: Facts, { targets, verdict }: Sizing, live: re
   return rows;
 }
 
-function valueWhy(now: number | undefined, target: number, held: Held | undefined): string {
-  const next = held === undefined ? '' : `; next boot: ${grouped(held.value)} (${held.why})`;
+function valueWhy(now: number | undefined, target: number, held: Maybe<Held> | undefined): string {
+  const next = held === undefined || !isKnown(held) ? '' : `; next boot: ${grouped(held.value)} (${held.why})`;
   if (now === undefined) return `there is no live value to change${next}`;
   if (now !== target) return `stays ${grouped(now)} until the next load of the module`;
   return `is ${grouped(now)} already${next}`;
@@ -105,7 +104,8 @@ function loadNotes(facts: Facts, { verdict }: Sizing): string[] {
 }
 
 /** What could not be found out, and which answer that costs. */
-export function unknownsOf({ table, module, machine, kind }: Facts): Plan['unknowns'] {
+export function unknownsOf(facts: Facts): Plan['unknowns'] {
+  const { table, module, machine, kind } = facts;
   if (kind === 'sysroot') return [];
   const row = <T>(what: string, value: Maybe<T>, costs: string) =>
     isKnown(value) ? [] : [{ what: `${what}: ${value.unknown}`, costs }];
@@ -119,6 +119,17 @@ export function unknownsOf({ table, module, machine, kind }: Facts): Plan['unkno
     ...(loaded
       ? row('the slab object', table.slabObject, 'the exact memory for a flow; the figure by kernel version is taken')
       : []),
+    ...(loaded ? nextBootRows(facts) : []),
     ...row('the boot id', machine.bootId, 'whether the last change was made since the boot'),
   ];
+}
+
+/** One row where one reason hides both sizes. */
+function nextBootRows(facts: Facts): Plan['unknowns'][number][] {
+  const costs = 'whether what there is now, or is planned, is there then';
+  const why = [MAX_KEY, BUCKETS_KEY].flatMap((key) => {
+    const held = heldAtBoot(facts, key);
+    return held === undefined || isKnown(held) ? [] : [held.unknown];
+  });
+  return [...new Set(why)].map((unknown) => ({ what: `what the next boot gives: ${unknown}`, costs }));
 }

@@ -5,7 +5,7 @@ import { billOf } from './memory.ts';
 import type { Refusal, Sizing, Verdict } from './model.ts';
 import { type Held, nextLine } from './nextboot.ts';
 import { keyOf } from './own.ts';
-import { isLess } from './present.ts';
+import { isLess, type Present } from './present.ts';
 import { bytes, grouped } from './render/numbers.ts';
 import type { Numbers } from './sizing.ts';
 
@@ -67,7 +67,7 @@ function lost(it: Case, { max }: Numbers): string[] {
   if (present === undefined || isLess(max, present)) return [];
   const { asked, boot } = next;
   return [
-    ...(asked.max !== undefined && boot.max === undefined
+    ...(asked.max !== undefined && boot.max === undefined && boot.unknown === undefined
       ? [`${asked.max.why}: max ${limit(asked.max.value)}, but nothing applies it when the module is loaded`]
       : []),
     ...losing('max', boot.max, present, limit),
@@ -140,7 +140,11 @@ function nothing({ present, demand, evidence, shortChains, ratio }: Case, table:
   const most = longestRatio({ shortChains, ratio });
   const each = `, a full one has ${Math.round(buckets * 100) / 100} for each bucket (up to ${most} is fine)`;
   const hash = buckets > 0 ? each : '';
-  return [...stands, `max ${limit(max)} is enough for ${flows}${hash}${owner}, and the next boot keeps it`];
+  return [...stands, `max ${limit(max)} is enough for ${flows}${hash}${owner}${keeps(present.next.boot)}`];
+}
+
+function keeps({ max, unknown = 'nothing tells' }: Present['next']['boot']): string {
+  return max === undefined ? `; what the next boot gives is unknown: ${unknown}` : ', and the next boot keeps it';
 }
 
 function limit(max: number): string {

@@ -60,6 +60,8 @@ function liveChecks(facts: Facts, promised: Promised): Check[] {
       return { ...base, waits: 'a live resize is not safe on this kernel; the next load of the module sets it' };
     }
     if (facts.kind === 'sysroot') return { ...base, waits: 'live values are not looked at below --root' };
+    const isSize = key === MAX_KEY || key === BUCKETS_KEY;
+    if (!isSize && known(table.namespace) === 'child') return { ...base, unknown: OWN_VALUES };
     const other = table.values[key.slice(keyOf('').length)];
     const seen = key === MAX_KEY ? table.max : key === BUCKETS_KEY ? table.buckets : other;
     if (!isKnown(seen)) return { ...base, ...seen };
@@ -70,6 +72,9 @@ function liveChecks(facts: Facts, promised: Promised): Check[] {
     return { ...base, saw };
   });
 }
+
+/** nf_conntrack_init_net: every value but the two sizes is there once for each of them. */
+const OWN_VALUES = 'this network namespace has its own; the change was made in the initial one';
 
 /** Files alone change nothing in a module that was loaded when they were written: its values come with the next load. */
 function waits({ machine }: Facts, { strategy, before, bootId }: Promised): boolean {
@@ -83,6 +88,7 @@ function bootChecks(facts: Facts, promised: Promised): Check[] {
     const base = { item: key, when: 'next-boot', wanted } as const;
     const isSize = key === MAX_KEY || key === BUCKETS_KEY;
     const held = heldAtBoot(facts, key);
+    if (held !== undefined && !isKnown(held)) return { ...base, ...held };
     if (isSize && kept && held !== undefined && isLess(Number(wanted), held.value)) {
       return { ...base, waits: `will be ${held.value} after the next boot, which is more than now: ${held.why}` };
     }
@@ -93,9 +99,8 @@ function bootChecks(facts: Facts, promised: Promised): Check[] {
           'no file can hold them: before 4.8 a module that is built in takes them from nf_conntrack.hashsize= on the kernel command line alone',
       };
     }
-    if (held !== undefined) return { ...base, saw: String(held.value), why: held.why };
-    if (!isSize) return { ...base, saw: undefined, why: 'no file sets it' };
-    return { ...base, unknown: 'nothing tells what the next boot will give' };
+    if (held === undefined) return { ...base, saw: undefined, why: 'no file sets it' };
+    return { ...base, saw: String(held.value), why: held.why };
   });
 }
 

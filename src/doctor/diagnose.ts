@@ -1,5 +1,6 @@
 /** All rules over the facts of a host, and their verdict in order. Pure. */
-import { type Facts, known } from '../model.ts';
+import type { Facts } from '../model.ts';
+import { decidedOutside } from '../nextboot.ts';
 import {
   brokenOption,
   builtinOption,
@@ -66,14 +67,14 @@ const ORDER: readonly Severity[] = ['critical', 'warning', 'note'];
 /** The verdict on a host; facts without `diagnosis` give less, and `unseen` does not tell what was not asked for. */
 export function diagnose(facts: Facts): Diagnosis {
   const seen = seenOf(facts);
-  // In another network namespace than the initial one, the files of a container decide nothing about max and buckets.
-  const child = known(facts.table.namespace) === 'child';
+  // There the files that are seen decide nothing about max and buckets.
+  const child = decidedOutside(facts) !== undefined;
   const rules = child ? [...LIVE, ...MINOR] : [...LIVE, ...CONFIGURED, ...MINOR, ...UNTIDY];
-  const found = rules.flatMap((rule) => rule(seen) ?? []).map((finding) => (child ? outside(finding) : finding));
+  const found = rules.flatMap((rule) => rule(seen) ?? []);
   // What waits for the next load is a note, and needs no other change.
   const waits = ['hash-too-short', 'lowered-since'];
-  const told = child || found.some((each) => isWrong(each) || waits.includes(each.code));
-  const all = told ? found : [...asPlanned(seen), ...found];
+  const told = found.some((each) => isWrong(each) || waits.includes(each.code));
+  const all = (told ? found : [...asPlanned(seen), ...found]).map((each) => (child ? outside(each) : each));
   const findings = ORDER.flatMap((severity) => all.filter((finding) => finding.severity === severity));
   return { verdict: findings.some(isWrong) ? 'found' : 'well', findings, unseen: unseenIn(seen) };
 }
@@ -81,7 +82,7 @@ export function diagnose(facts: Facts): Diagnosis {
 /** What ctfix would do has to be done on the host then. */
 function outside(finding: Finding): Finding {
   const remedies = finding.remedies.map((one) =>
-    one.command?.startsWith('sudo ctfix apply') === true ? { ...one, say: `on the host: ${one.say}` } : one,
+    /^(sudo ctfix apply|ctfix plan)/.test(one.command ?? '') ? { ...one, say: `on the host: ${one.say}` } : one,
   );
   return { ...finding, remedies };
 }

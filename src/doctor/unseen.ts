@@ -1,5 +1,6 @@
 /** What a diagnosis could not look at: said, with the reason and the way, never passed over. Pure. */
 import { type Facts, isKnown, known, type Maybe } from '../model.ts';
+import { decidedOutside } from '../nextboot.ts';
 import { placeOf } from '../own.ts';
 import { grouped } from '../render/numbers.ts';
 import { quoted, type Seen, type Unseen } from './finding.ts';
@@ -46,13 +47,13 @@ function log({ log: lines, root }: Facts): Unseen[] {
   return told('the kernel log', lines, root ? 'journalctl -k -b | grep "table full"' : SUDO);
 }
 
-/** Where max and buckets come from is decided in the initial network namespace, and files here say nothing about it. */
-function outside({ table: { namespace } }: Facts): Unseen[] {
-  if (known(namespace) !== 'child') return [];
+function outside(facts: Facts): Unseen[] {
+  const why = decidedOutside(facts);
+  if (why === undefined) return [];
   return [
     {
       what: 'who sets max and buckets, and what the next boot gives',
-      why: 'this is not the initial network namespace: that is decided outside',
+      why,
       how: `${SUDO} on the host`,
     },
   ];
