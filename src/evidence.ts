@@ -5,6 +5,7 @@
 import { isNearlyFull } from './kernel.ts';
 import { type ChangeRecord, type Facts, isKnown, known, type LogLine, type Plan } from './model.ts';
 import { nextBoot } from './nextboot.ts';
+import { overflowHere } from './overflow.ts';
 import { duration, grouped } from './render/numbers.ts';
 
 export type Evidence = {
@@ -122,11 +123,11 @@ function fromCounters({ table }: Facts, since: Since): string[] {
   return evictions(before === undefined || last < before ? last : last - before, 'lately');
 }
 
-/** Drops have other causes, too: they prove a full table only together with its log lines, and only while they rise. */
+/** Drops have other causes, too (see overflowOf): they count only together with log lines, and only while they rise. */
 function fromDrops({ table, log }: Facts, since: Since): string[] {
   if (since.since !== 'now' || !isKnown(log) || log.full.every(({ netns }) => netns !== undefined)) return [];
-  const rise = (known(table.countersLater)?.drop ?? 0) - (known(table.counters)?.drop ?? 0);
-  return rise > 0 && known(table.max) !== 0 ? [`${grouped(rise)} packets were dropped while we looked (drop)`] : [];
+  const { drop } = overflowHere(table);
+  return drop > 0 ? [`${grouped(drop)} packets were dropped for want of room while we looked (drop)`] : [];
 }
 
 function evictions(many: number, when: string): string[] {

@@ -20,6 +20,11 @@ const counters = (first: number, later = first, drop = 0, dropLater = drop) => (
   countersLater: { drop: dropLater, early_drop: later },
 });
 const raised = { max: 131072, buckets: 131072 };
+const fuller = { ...raised, count: 120_000 };
+const clashes = (first: number, later: number) => ({
+  counters: { drop: first, early_drop: 0, insert_failed: first },
+  countersLater: { drop: later, early_drop: 0, insert_failed: later },
+});
 const unknown = { unknown: 'no permission' };
 
 describe('what counts', () => {
@@ -50,7 +55,13 @@ describe('what counts', () => {
     ],
     ['raised by somebody else, old signs', { table: { ...raised, ...counters(5) }, log: fullLog(10) }, 0],
     ['raised by somebody else, evictions go on', { table: { ...raised, ...counters(5, 6) }, log: fullLog(10) }, 1],
-    ['raised by somebody else, drops go on', { table: { ...raised, ...counters(0, 0, 3, 4) }, log: fullLog(10) }, 1],
+    ['raised by somebody else, drops go on', { table: { ...fuller, ...counters(0, 0, 3, 4) }, log: fullLog(10) }, 1],
+    ['raised by somebody else, new flows clash', { table: { ...fuller, ...clashes(3, 4) }, log: fullLog(10) }, 0],
+    [
+      'raised by somebody else, drops in a table that is nearly empty',
+      { table: { ...raised, ...counters(0, 0, 3, 4) }, log: fullLog(10) },
+      0,
+    ],
     ['drops alone, without a log line', { table: { ...raised, ...counters(0, 0, 3, 4) } }, 0],
     [
       'written for the next load only, old signs',

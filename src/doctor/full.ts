@@ -2,8 +2,9 @@
 import { countedLines } from '../evidence.ts';
 import { isNearlyFull } from '../kernel.ts';
 import { type Facts, known, type NamespaceTable } from '../model.ts';
+import { neverOverflowed, overflowHere, overflowOf, unclashedDrops } from '../overflow.ts';
 import { duration, grouped, percent, plural } from '../render/numbers.ts';
-import { changeCommand, counterOf, type Finding, type Remedy, type Seen } from './finding.ts';
+import { changeCommand, type Finding, type Remedy, type Seen } from './finding.ts';
 
 /** The table of this namespace is full now, or was since the last raise of max that is still in force. */
 export function tableFull(seen: Seen): Finding | undefined {
@@ -11,10 +12,7 @@ export function tableFull(seen: Seen): Finding | undefined {
   if (evidence.full.length === 0 || ofOthers(facts)) return undefined;
   const [count, max] = [known(facts.table.count), known(facts.table.max)];
   const full = count !== undefined && max !== undefined && isNearlyFull(count, max);
-  const rises = (['drop', 'early_drop'] as const).flatMap((name) => {
-    const rise = counterOf(facts, name)?.rise ?? 0;
-    return rise > 0 ? [`${name} rose by ${grouped(rise)} in half a second`] : [];
-  });
+  const rises = overflow(facts);
   const now = full || rises.length > 0;
   const size = max === undefined ? 'the table' : `the table of ${grouped(max)} flows`;
   return {
@@ -24,6 +22,13 @@ export function tableFull(seen: Seen): Finding | undefined {
     proof: [...evidence.full, ...rises, ...logRows(facts), ...(now ? [] : silentHere(facts))],
     remedies: [...room(seen), { say: 'see who fills it', command: 'sudo ctfix top' }],
   };
+}
+
+/** By which counters the table went over its max between the two looks; [] where it did not. */
+function overflow({ table }: Facts): string[] {
+  return Object.entries(overflowHere(table)).flatMap(([name, rise]) =>
+    rise > 0 ? [`${name} rose by ${grouped(rise)} in half a second`] : [],
+  );
 }
 
 /** Not full, and so near to it that a plan makes it larger. */
@@ -72,13 +77,13 @@ function logRows(facts: Facts): string[] {
 function neverHere({ table }: Facts): boolean {
   const counters = known(table.countersLater) ?? known(table.counters);
   const [count, max] = [known(table.count) ?? 0, known(table.max) ?? 0];
-  return counters?.drop === 0 && (counters.early_drop ?? 0) === 0 && !isNearlyFull(count, max);
+  return counters !== undefined && neverOverflowed(counters) && !isNearlyFull(count, max);
 }
 
 function silentHere(facts: Facts): string[] {
   if (!neverHere(facts)) return [];
   return [
-    'but no packet was dropped in this network namespace since the module was loaded: the line may be about another one',
+    'but no packet was dropped for want of room in this network namespace since the module was loaded: the line may be about another one',
   ];
 }
 
@@ -96,13 +101,14 @@ function troubled(facts: Facts): Trouble[] {
     const first = known(table.counters);
     const later = known(table.countersLater) ?? first;
     if (first === undefined || later === undefined) return [];
-    const { entries = 0, drop = 0, early_drop: early = 0 } = later;
-    const rise = drop + early - (first.drop ?? 0) - (first.early_drop ?? 0);
+    const { entries = 0, early_drop: early = 0 } = later;
+    const rises = overflowOf({ count: later.entries, max: known(facts.table.max), first, later });
+    const [rise, drops] = [rises.drop + rises.early_drop, unclashedDrops(later)];
     const full = isNearlyFull(entries, max);
-    if (!full && rise <= 0 && early === 0 && drop === 0) return [];
+    if (!full && rise === 0 && early === 0 && drops === 0) return [];
     const share = max > 0 ? ` of ${grouped(max)} (${percent(entries / max)})` : '';
     const proof = [
-      `${nameOf(table)}: ${plural(entries, 'flow')}${share}, ${grouped(drop)} packets dropped, ${grouped(early)} flows evicted`,
+      `${nameOf(table)}: ${plural(entries, 'flow')}${share}, ${grouped(drops)} packets dropped, ${grouped(early)} flows evicted`,
       ...(rise > 0 ? [`${nameOf(table)}: ${grouped(rise)} of them in half a second`] : []),
     ];
     return [{ table, now: full || rise > 0, proof }];

@@ -1,8 +1,8 @@
 /** The rules about flows that are lost now, one table for each: what makes the finding, what does not. */
 import { describe, expect, test } from 'vitest';
-import type { DiagnosisFacts, FlowSample, NamespaceTable } from '../../src/model.ts';
-import { fullLog, type Said } from '../support/facts.ts';
-import { findingOf, found, patient } from '../support/patient.ts';
+import type { DiagnosisFacts, FlowSample } from '../../src/model.ts';
+import type { Said } from '../support/facts.ts';
+import { found, patient } from '../support/patient.ts';
 import { checkRule } from '../support/rules.ts';
 
 const unknown = { unknown: 'no permission' };
@@ -18,84 +18,6 @@ test('a host with its defaults is well', () => {
   expect(found(patient())).toEqual([]);
   expect(found(patient({ module: { state: 'absent' } }))).toEqual([]);
   expect(found(patient({ module: { state: 'builtin' } }))).toEqual([]);
-});
-
-describe('table-full', () => {
-  checkRule('table-full', [
-    ['95 % now', { table: { count: 62260 } }, {}, 'critical', /62,260 of 65,536 flows[\s\S]*sudo ctfix apply/],
-    ['just below', { table: { count: 62259 } }, {}, undefined],
-    ['was full: log lines', { log: fullLog(5), table: counters({ drop: 3 }) }, {}, 'warning', /1 h 23 min ago/],
-    [
-      'drops go on',
-      { log: fullLog(5), table: counters({ drop: 3 }, { drop: 8 }) },
-      {},
-      'critical',
-      /drop rose by 5 in half a second/,
-    ],
-    ['drops without a line of the log', { table: counters({ drop: 3 }, { drop: 8 }) }, {}, undefined],
-    ['evictions', { table: counters({ early_drop: 3 }) }, {}, 'warning', /evicted 3 flows/],
-    ['no sign and the log unknown', { log: unknown }, {}, undefined],
-    ['everything unknown', { log: unknown, table: { max: unknown, count: unknown, counters: unknown } }, {}, undefined],
-    ['no limit', { table: { max: 0, count: 90_000 } }, {}, undefined],
-    ['the line may be about another namespace', { log: fullLog(5) }, {}, 'warning', /may be about another one/],
-    [
-      'in a child namespace max is raised outside',
-      { table: { count: 65536, namespace: 'child' } },
-      {},
-      'critical',
-      /on the host: max is set outside[\s\S]*--max 131072/,
-    ],
-    [
-      'the memory limit holds it',
-      { table: { count: 65536 }, machine: { memTotalKiB: 300_000 } },
-      {},
-      'critical',
-      /memory limit/,
-    ],
-  ]);
-});
-
-describe('namespace-full', () => {
-  const there = (entries: number, first: object = {}, later: object = first): NamespaceTable => ({
-    inode: 4026532230,
-    processes: ['dnsmasq (812)'],
-    counters: { ...zero, entries, ...first },
-    countersLater: { ...zero, entries, ...later },
-  });
-  const named = (netns: number) => ({
-    source: 'kmsg' as const,
-    full: [{ at: 100, text: `nf_conntrack: table full in netns ${netns}, dropping packet`, netns }],
-    total: 1,
-  });
-  const where = /network namespace 4026532230: dnsmasq \(812\)/;
-  checkRule('namespace-full', [
-    ['the log names it (6.17)', { log: named(4026532230) }, { namespaces: [there(12)] }, 'warning', where],
-    ['it is full now', { log: named(4026532230) }, { namespaces: [there(65000)] }, 'critical', /--max 131072/],
-    ['full now, no line', {}, { namespaces: [there(65000)] }, 'critical', where],
-    ['the line is about one that is gone', { log: named(4026532230) }, {}, 'warning', /it is gone now/],
-    ['nobody may look', { log: named(4026532230) }, { namespaces: unknown }, 'warning', /only root can see/],
-    [
-      'the line names none: packets were dropped there',
-      { log: fullLog(9) },
-      { namespaces: [there(9, { drop: 4 })] },
-      'warning',
-      where,
-    ],
-    ['drops go on there', { log: fullLog(9) }, { namespaces: [there(9, { drop: 4 }, { drop: 9 })] }, 'critical', where],
-    ['drops of long ago, no line', {}, { namespaces: [there(9, { drop: 4 })] }, undefined],
-    ['others are fine', {}, { namespaces: [there(900)] }, undefined],
-    [
-      'their tables cannot be seen',
-      {},
-      { namespaces: [{ ...there(0), counters: unknown, countersLater: unknown }] },
-      undefined,
-    ],
-  ]);
-  test('then it is not the table of this host', () => {
-    const facts = patient({ log: fullLog(9) }, { namespaces: [there(9, { drop: 4 })] });
-    expect(findingOf(facts, 'table-full')).toBeUndefined();
-    expect(findingOf(facts, 'namespace-full')?.what).toContain('not the one of this host');
-  });
 });
 
 describe('hash-too-short', () => {
