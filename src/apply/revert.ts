@@ -167,6 +167,9 @@ async function recover({ deps, journal, lines }: Work): Promise<void> {
     const { recoverReload } = await import('./reload.ts');
     const { ok, saw, todo } = await recoverReload(reloadRun(deps, journal.lines), journal.lines);
     lines.push(...saw.map((text): OutcomeLine => ({ kind: 'undone', text })));
+    const seq = journal.lines.findLast((line) => line.line === 'intend')?.seq ?? 0;
+    // Rules and values that somebody changes from now on are theirs, also where something else keeps the change open.
+    if (ok) append(journal, lines, { line: 'undo', seq, saw: saw.join('; '), reload: true });
     if (!ok) lines.push({ kind: 'failed', text: 'the reload could not be taken back whole' });
     if (todo !== undefined) lines.push({ kind: 'todo', text: todo });
   } catch (error) {

@@ -11,6 +11,7 @@ import type { ApplyDeps, Outcome, OutcomeLine } from './outcome.ts';
 import { append, conflictsOf, revert } from './revert.ts';
 import { isOpen, recordsIn } from './state.ts';
 import { hasStateDir, openStateDir } from './statedir.ts';
+import { undoOf } from './undo.ts';
 
 /**
  * Takes back the change with that id, or the last one. Without an id it never reaches past the last change: where that
@@ -53,7 +54,7 @@ export async function takeBackUnattended(id: string, why: string, deps: ApplyDep
  * @param closed a change that is complete or back
  */
 export async function tidyUp(deps: ApplyDeps, closed?: string): Promise<void> {
-  if ((await lockOwner(deps.stateDir, deps.host)) !== undefined) return;
+  if ((await lockOwner(deps.lockPath, deps.host)) !== undefined) return;
   await locked(deps, async () => {
     const lines = closed === undefined ? [] : (readJournal(deps.stateDir, closed) ?? []);
     if (closed !== undefined && hadTimer(lines)) await stopTimer(deps.host, closed);
@@ -68,7 +69,7 @@ function hadTimer(lines: readonly JournalLine[]): boolean {
 
 async function locked<T>(deps: ApplyDeps, work: () => Promise<T>): Promise<T> {
   openStateDir(deps.stateDir);
-  const lock = await takeLock(deps.stateDir, deps.host, deps.now());
+  const lock = await takeLock(deps.lockPath, deps.host, deps.now());
   try {
     return await work();
   } finally {
@@ -94,11 +95,25 @@ async function takeBack(id: string | undefined, deps: ApplyDeps): Promise<Outcom
       return nothing(backAlready(change, all));
     }
     const lines = await conflictsOf(deps, journal.lines);
-    if (lines.length > 0) return { exit: 'refused', lines };
-    return await undo(journal, deps);
+    if (lines.length > 0 && !isDown(change, journal.lines)) return { exit: 'refused', lines };
+    const outcome = await undo(journal, deps);
+    return { ...outcome, lines: [...outcome.lines, ...lines.map(({ item }) => untilThen(change.id, item ?? ''))] };
   } finally {
     journal.close();
   }
+}
+
+/**
+ * A firewall that is down behind the guard does not wait for a file that somebody else changed: what can go back goes
+ * back. On another boot nothing is down any more, and nothing is lost by it either.
+ */
+function isDown(change: ChangeRecord, lines: readonly JournalLine[]): boolean {
+  return isOpen(change) && undoOf(lines, false).reload === 'begun';
+}
+
+function untilThen(id: string, item: string): OutcomeLine {
+  const done = `run ctfix rollback ${id} again; no other change is made before that`;
+  return { kind: 'todo', item, text: `when ${item} is as it was, or as the change left it, ${done}` };
 }
 
 /** Whole; a change of which something was kept on purpose can be gone on with. */

@@ -38,8 +38,8 @@ export type Undo = {
   readonly files: readonly FileItem[];
   readonly values: readonly ValueItem[];
   readonly refreshes: readonly Extract<Action, { do: 'refresh' }>[];
-  /** `begun`: stopped anywhere in the middle; module, units and rules may be in any state */
-  readonly reload: 'none' | 'begun' | 'finished';
+  /** `begun`: stopped anywhere in the middle; module, units and rules may be in any state. `back`: brought back since */
+  readonly reload: 'none' | 'begun' | 'finished' | 'back';
   /**
    * Every live value is for us to put back, whatever it is: a reload that stopped in the middle leaves the kernel's own,
    * and so does a boot over the half-written files of a change that was never finished.
@@ -89,7 +89,8 @@ export function undoOf(lines: readonly JournalLine[], rebooted: boolean): Undo {
   const reloads = intended.filter((line) => line.action.do === 'reload');
   const wanted = begin?.plan.actions.filter((action) => action.do === 'reload').length ?? 0;
   const done = reloads.filter((line) => finished.has(line.seq)).length;
-  const reload = reloads.length === 0 ? 'none' : done === wanted ? 'finished' : 'begun';
+  const back = !rebooted && lines.some((line) => line.line === 'undo' && line.reload === true);
+  const reload = reloads.length === 0 ? 'none' : done === wanted ? 'finished' : back ? 'back' : 'begun';
   const outcome = lines.findLast((line) => line.line === 'end')?.outcome ?? 'unfinished';
   const cut = rebooted && (outcome === 'unfinished' || outcome === 'stuck');
   const files = intended.flatMap(({ seq, action, record }) => fileItem(seq, action, record)).reverse();

@@ -43,7 +43,8 @@ export type JournalLine =
   /** `record`: what the step found and a recovery must be able to give back (a RulesRecord) */
   | { readonly line: 'done'; readonly seq: number; readonly saw: string; readonly record?: unknown }
   | { readonly line: 'failed'; readonly seq: number; readonly why: string }
-  | { readonly line: 'undo'; readonly seq: number; readonly saw: string }
+  /** `reload`: module, firewall and rules are back as a whole, after this step and all before it */
+  | { readonly line: 'undo'; readonly seq: number; readonly saw: string; readonly reload?: true }
   | {
       readonly line: 'end';
       readonly at: string;

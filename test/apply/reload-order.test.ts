@@ -5,7 +5,7 @@ import { rollback } from '../../src/apply/rollback.ts';
 import { StepFailed } from '../../src/errors.ts';
 import type { Action, JournalLine, ReloadStep } from '../../src/model.ts';
 import { OWN } from '../../src/own.ts';
-import { depsFor, growActions, look, planOf } from '../support/changes.ts';
+import { depsFor, growActions, look, MAX, planOf } from '../support/changes.ts';
 import { type Memory, memoryHost } from '../support/memory-host.ts';
 import { withSystemd } from '../support/net.ts';
 import { stateDir } from '../support/state-dir.ts';
@@ -94,6 +94,40 @@ describe('a reload', () => {
     fake.recover.mockImplementation(async () => ({ ok: true, saw: [] }));
     expect((await rollback(undefined, ended.deps)).exit).toBe('ok');
     expect(memory.snapshot()).toEqual(before);
+  });
+
+  test('that stopped in the middle goes back beside a file that somebody edited since: that file alone is left', async () => {
+    failAt('unload');
+    fake.recover.mockImplementation(async () => ({ ok: false, saw: [], todo: 'the firewall is down' }));
+    ended = await run();
+    memory.files.set(OWN.modprobe, { text: 'of Puppet\n', mode: 0o644 });
+    fake.recover.mockReset().mockImplementation(async () => ({ ok: true, saw: ['the firewall is up'] }));
+    const { exit, lines } = await rollback(undefined, ended.deps);
+    expect(exit).toBe('stuck');
+    expect(fake.recover).toHaveBeenCalledTimes(1);
+    expect(lines).toContainEqual(expect.objectContaining({ kind: 'undone', text: 'the firewall is up' }));
+    expect(lines).toContainEqual(expect.objectContaining({ kind: 'conflict', item: OWN.modprobe }));
+    expect(lines.find(({ kind }) => kind === 'todo')?.text).toMatch(/nf_conntrack\.conf.*ctfix rollback 2026/);
+    expect(memory.files.get(OWN.modprobe)?.text).toBe('of Puppet\n');
+    memory.files.delete(OWN.modprobe);
+    expect((await rollback(undefined, ended.deps)).exit).toBe('ok');
+    expect(fake.recover).toHaveBeenCalledTimes(1);
+    expect(memory.snapshot()).toEqual(before);
+  });
+
+  test('that is back is not brought back a second time, and values are somebody else’s again then', async () => {
+    failAt('unload');
+    fake.recover.mockImplementation(async () => ({ ok: false, saw: [], todo: 'the firewall is down' }));
+    ended = await run();
+    memory.files.set(OWN.modprobe, { text: 'of Puppet\n', mode: 0o644 });
+    fake.recover.mockReset().mockImplementation(async () => ({ ok: true, saw: [] }));
+    await rollback(undefined, ended.deps);
+    memory.kernel.max = 500000;
+    const again = await rollback(undefined, ended.deps);
+    expect(again.exit).toBe('refused');
+    expect(again.lines.map(({ item }) => item)).toEqual([OWN.modprobe, MAX]);
+    expect(fake.recover).toHaveBeenCalledTimes(1);
+    expect(memory.kernel.max).toBe(500000);
   });
 
   test('that was finished is taken back live: nothing is unloaded a second time', async () => {
