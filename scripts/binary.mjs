@@ -21,8 +21,10 @@ const recipe = {
   output: `${root}build/ctfix.new`,
   disableExperimentalSEAWarning: true,
   useCodeCache: true,
-  // Whoever may run ctfix as root must not be able to change what it runs by NODE_OPTIONS.
+  // Whoever may run ctfix as root must not be able to change what it runs: not by NODE_OPTIONS, and not by OPENSSL_CONF
+  // or NODE_ICU_DATA, which Node reads before the first line of ctfix and which these options beat.
   execArgvExtension: 'none',
+  execArgv: ['--openssl-config=/dev/null', '--icu-data-dir=/dev/null'],
 };
 writeFileSync(`${root}build/sea/recipe.json`, JSON.stringify(recipe));
 execFileSync(node, ['--build-sea', `${root}build/sea/recipe.json`], { stdio: ['ignore', 'ignore', 'inherit'] });

@@ -14,6 +14,7 @@ import { CtfixError, EXIT } from './errors.ts';
 import { conversationAt, isSameTerminal } from './host/conversation.ts';
 import type { ReadHost } from './host/host.ts';
 import { localHost } from './host/local.ts';
+import { beginWithoutNodeVariables } from './host/node-variables.ts';
 import { readOnly } from './host/read-only.ts';
 import { catchSignals } from './host/signals.ts';
 import { errorText } from './render/error.ts';
@@ -78,9 +79,12 @@ async function readable(root: string | undefined): Promise<ReadHost> {
 
 /** How this very program is run again, by absolute paths without links. */
 function ownWords(): readonly [string, ...string[]] {
-  return process.getBuiltinModule('node:sea').isSea()
-    ? [process.execPath]
-    : [process.execPath, realpathSync(process.argv[1] ?? '')];
+  return isExecutable() ? [process.execPath] : [process.execPath, realpathSync(process.argv[1] ?? '')];
+}
+
+/** The single executable, not the npm form. */
+function isExecutable(): boolean {
+  return process.getBuiltinModule('node:sea').isSea();
 }
 
 function once<T>(make: () => T): () => T {
@@ -107,6 +111,7 @@ function onStreamError(error: NodeJS.ErrnoException): void {
 }
 
 async function main(): Promise<void> {
+  if (isRoot && isExecutable()) beginWithoutNodeVariables(process);
   try {
     process.exitCode = await runProgram(process.argv.slice(2), deps);
   } catch (error) {

@@ -19,6 +19,9 @@ async function setTraps(vm: Vm): Promise<void> {
     'iptables-save ip6tables-save iptables-nft-save iptables-restore iptables-legacy-save sh bash node nsenter ip';
   await vm.sh(`mkdir -p ${TRAPS} ${LOADED} && chmod 777 ${LOADED} && rm -f ${RAN}`);
   for (const name of names.split(' ')) await vm.put(`${TRAPS}/${name}`, `#!/bin/dash\necho ${name} >>${RAN}\n`, 0o755);
+  // OpenSSL loads what this names, and Node ends where it cannot.
+  const conf = 'nodejs_conf = a\nopenssl_conf = a\n[a]\nproviders = b\n[b]\nc = d\n[d]\nactivate = 1\n';
+  await vm.put(`${TRAPS}/openssl.cnf`, `${conf}module = ${TRAPS}/none.so\n`);
   await vm.put(`${TRAPS}/trap.js`, `require('fs').appendFileSync('${RAN}', 'node module\\n')`);
 }
 
@@ -27,6 +30,7 @@ const LINKER = `LD_DEBUG=libs LD_DEBUG_OUTPUT=${LOADED}/ld LD_LIBRARY_PATH=${TRA
 const OTHERS = [
   `PATH=${TRAPS}:/usr/local/sbin:/usr/sbin:/usr/bin`,
   `NODE_OPTIONS=--require=${TRAPS}/trap.js NODE_PATH=${TRAPS} NODE_EXTRA_CA_CERTS=${TRAPS}/none`,
+  `OPENSSL_CONF=${TRAPS}/openssl.cnf OPENSSL_MODULES=${TRAPS} NODE_V8_COVERAGE=${LOADED}/coverage NODE_ICU_DATA=${TRAPS}`,
   `LC_ALL=tr_TR.UTF-8 LANG=de_DE.UTF-8 LANGUAGE=de POSIXLY_CORRECT=1 COLUMNS=1 TZ=:/etc/shadow`,
   `MODPROBE_OPTIONS=-n SYSTEMD_UNIT_PATH=${TRAPS} IFS=/ ENV=${TRAPS}/sh BASH_ENV=${TRAPS}/sh TMPDIR=${TRAPS} HOME=/home/admin`,
 ].join(' ');
@@ -55,7 +59,7 @@ test('the environment of the caller changes nothing about what runs', { timeout:
       expect(await left(vm), who).toBe(clean);
       await says(vm, 'verify', 0);
       await says(vm, 'rollback', 0);
-      // ctfix itself is the one program that the linker of the caller has reached.
+      // ctfix itself is the one program that the linker of the caller has reached, and nothing is written for NODE_V8_COVERAGE.
       const reached = Number(await vm.sh(`ls ${LOADED} | wc -l; rm -f ${LOADED}/*`));
       expect(reached, who).toBe(who === 'sudo -E' ? 0 : 1);
     }
@@ -63,7 +67,7 @@ test('the environment of the caller changes nothing about what runs', { timeout:
       vm,
       "the caller's environment",
       [
-        `${ways.map(([who]) => who).join(', ')}: no program of PATH's ran, no module of NODE_OPTIONS', files and values the same; ld.so reached ctfix alone`,
+        `${ways.map(([who]) => who).join(', ')}: no program of PATH's ran, no module of NODE_OPTIONS', no library of OPENSSL_CONF's, no file of NODE_V8_COVERAGE's; files and values the same; ld.so reached ctfix alone`,
       ],
       'ufw',
     );
