@@ -10,7 +10,11 @@ import { BUCKETS_KEY, MAX_KEY } from './own.ts';
  * @param real the file that has the line, links followed
  * @param possible whether --take-over can edit it
  */
-export function remedyFor({ code, line, setting, wanted, key }: Clash, real: string, possible: boolean): string {
+export function remedyFor(
+  { code, line, setting, wanted, key }: Omit<Clash, 'file' | 'what'>,
+  real: string,
+  possible: boolean,
+): string {
   if (code === 'tuned-profile' && !possible) return ownProfile(real, key ?? MAX_KEY, wanted);
   const also = possible ? '; --take-over does that, and rollback takes it back' : '';
   return `set ${setting} on line ${line} of ${real}, or remove that line${also}${inNodePool(real, key, wanted)}`;

@@ -1,21 +1,13 @@
 /** Configuration that does nothing, or not what it says. Pure. */
 import { longestRatio } from '../demand.ts';
-import { averageChain } from '../kernel.ts';
+import { averageChain, bucketsKeyIsWritable } from '../kernel.ts';
 import { type Facts, known, type ModprobeLine, type SysctlLine } from '../model.ts';
 import { nextBoot } from '../nextboot.ts';
 import { type Lost, lostText } from '../origin.ts';
-import { placeOf } from '../own.ts';
+import { MAX_KEY, placeOf } from '../own.ts';
 import { grouped } from '../render/numbers.ts';
-import {
-  applyCommand,
-  type Finding,
-  leavesGap,
-  passedOver,
-  quoted,
-  type Rule,
-  type Seen,
-  type Severity,
-} from './finding.ts';
+import { type Finding, leavesGap, passedOver, quoted, type Rule, type Seen, type Severity } from './finding.ts';
+import { letCtfix, wayOf } from './remedy.ts';
 
 /** An options line with which the module cannot be loaded, or not as it reads: spaces around `=`, CR LF, no number. */
 export function brokenOption({ facts }: Seen): Finding | undefined {
@@ -32,7 +24,7 @@ export function brokenOption({ facts }: Seen): Finding | undefined {
     proof: broken.map((each) => `${placeOf(each)}: ${each.what}`),
     remedies: [
       { say: 'write it as "options nf_conntrack hashsize=N", without spaces around the "=" and with LF alone' },
-      { say: 'or let ctfix repair it', command: 'sudo ctfix apply --take-over' },
+      ...(fails ? letCtfix(facts, 'or let ctfix repair it', {}) : []),
     ],
   };
 }
@@ -146,6 +138,8 @@ export function hashsizeAlone(seen: Seen): Finding | undefined {
     return undefined;
   const long = boot.max.value / boot.buckets.value > longestRatio(seen);
   const live = known(facts.table.max);
+  const max = live === undefined || live === 0 ? boot.buckets.value : live;
+  const held = letCtfix(facts, 'set both, one bucket a flow', { max });
   return {
     code: 'hashsize-alone',
     severity: long && live !== boot.max.value ? 'warning' : 'note',
@@ -153,19 +147,14 @@ export function hashsizeAlone(seen: Seen): Finding | undefined {
     proof: [
       `${boot.max.why}; average chain ${grouped(Math.round(averageChain(boot.max.value, boot.buckets.value)))} when the table is full`,
     ],
-    remedies: [
-      {
-        say: 'set both, one bucket a flow',
-        ...applyCommand('max', String(live === undefined || live === 0 ? boot.buckets.value : live)),
-      },
-    ],
+    remedies: held.length > 0 ? held : [{ say: `set max as well, in a file of /etc/sysctl.d: ${MAX_KEY}` }],
   };
 }
 
 /** A line that is passed over for where it stands. */
 function misplaced(
   code: Lost['code'],
-  finding: (lost: Lost) => Omit<Finding, 'proof' | 'severity'>,
+  finding: (lost: Lost, facts: Facts) => Omit<Finding, 'proof' | 'severity'>,
   most: Severity,
 ): Rule {
   return (seen) => {
@@ -174,21 +163,25 @@ function misplaced(
     const [first] = [...missed, ...lines];
     if (first === undefined) return undefined;
     const proof = lines.map(({ lost }) => lostText(lost));
-    return { ...finding(first.lost), severity: missed.length > 0 ? most : 'note', proof };
+    return { ...finding(first.lost, seen.facts), severity: missed.length > 0 ? most : 'note', proof };
   };
 }
 
 /** modprobe.d is not read for a module that is built in. */
 export const builtinOption = misplaced(
   'built-in',
-  ({ file, value }) => ({
-    code: 'builtin-option',
-    what: `${file} has no effect: nf_conntrack is built into this kernel`,
-    remedies: [
-      { say: 'hold the buckets by their sysctl key', ...applyCommand('buckets', value) },
-      { say: `or put nf_conntrack.hashsize=${value} on the kernel command line` },
-    ],
-  }),
+  ({ file, value }, facts) => {
+    const { command } = bucketsKeyIsWritable(facts.machine.kernel) ? wayOf(facts, { hashsize: Number(value) }) : {};
+    const say = `put nf_conntrack.hashsize=${value} on the kernel command line`;
+    return {
+      code: 'builtin-option',
+      what: `${file} has no effect: nf_conntrack is built into this kernel`,
+      remedies:
+        command === undefined
+          ? [{ say }]
+          : [{ say: 'hold the buckets by their sysctl key', command }, { say: `or ${say}` }],
+    };
+  },
   'warning',
 );
 

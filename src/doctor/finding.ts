@@ -1,14 +1,10 @@
 /** What a rule says, and what every rule stands on. Pure. */
-import { fileClashes, ownerClashes, settle, type Wanted } from '../conflicts.ts';
 import { type Case, caseOf } from '../demand.ts';
-import { roundBuckets } from '../kernel.ts';
 import { type Facts, known, type Sizing } from '../model.ts';
 import { askedLine } from '../nextboot.ts';
-import { TIMEOUT_KEYS } from '../options.ts';
 import { type Lost, type Origin, origins } from '../origin.ts';
 import { knownNames } from '../origin-defaults.ts';
 import { changeHere } from '../origin-now.ts';
-import { BUCKETS_KEY, MAX_KEY } from '../own.ts';
 import { isLess } from '../present.ts';
 import { size } from '../sizing.ts';
 
@@ -87,37 +83,6 @@ export const CHAIN = ['chainlength', 'chaintoolong'] as const;
 /** The origin of a value by its name. */
 export function originOf({ origins: all }: Pick<Seen, 'origins'>, name: string): Origin | undefined {
   return all.find((each) => each.name === name);
-}
-
-/**
- * The command with which ctfix holds a value; nothing for keys that it does not set.
- * @param name below net.netfilter.nf_conntrack_
- * @param more further flags, with a space before each
- */
-export function applyCommand(name: string, value: string, more = ''): Pick<Remedy, 'command'> {
-  const flag = name === 'max' ? `--max ${value}` : name === 'buckets' ? `--hashsize ${value}` : undefined;
-  if (flag !== undefined) return { command: `sudo ctfix apply ${flag}${more}` };
-  const timeout = TIMEOUT_KEYS.includes(name) ? `--timeout ${name.replace('_timeout_', '_')}=${value}` : undefined;
-  return timeout === undefined ? {} : { command: `sudo ctfix apply ${timeout}${more}` };
-}
-
-/**
- * The command that makes the planned change: with --take-over where another owner would win over the planned values.
- * @param flags further flags, with a space before each
- */
-export function changeCommand({ facts, sizing }: Pick<Seen, 'facts' | 'sizing'>, flags = ''): string {
-  const { max, buckets } = sizing.targets;
-  const wanted: readonly Wanted[] = [
-    { key: MAX_KEY, value: String(max), wants: (text) => Number(text) === max },
-    {
-      key: BUCKETS_KEY,
-      value: String(buckets),
-      wants: (text) => roundBuckets(Number(text), facts.machine) === buckets,
-    },
-  ];
-  const clashes = wanted.flatMap((one) => [...fileClashes(facts, one), ...ownerClashes(facts, one)]);
-  const { edits } = settle(facts, clashes, true);
-  return `sudo ctfix apply${flags}${edits.length > 0 ? ' --take-over' : ''}`;
 }
 
 /** A name or path as one word of a shell's command line. */

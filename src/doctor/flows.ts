@@ -4,6 +4,7 @@ import { isEnding } from '../facts/flow-sample.ts';
 import { type Facts, type FlowSample, known } from '../model.ts';
 import { grouped, percent } from '../render/numbers.ts';
 import { CHAIN, counterOf, type Finding, type Remedy, type Seen } from './finding.ts';
+import { letCtfix, SEE_PLAN } from './remedy.ts';
 
 /** Rarer races than one a minute are part of every busy host. */
 const OFTEN = 1;
@@ -57,7 +58,7 @@ export function deadEntries({ facts, evidence }: Seen): Finding | undefined {
   const sample = known(facts.diagnosis?.sample ?? { unknown: '' });
   if (sample === undefined || max === 0 || count < FILLED * max) return undefined;
   const expired = sample.whole ? Math.max(0, count - sample.flows) : 0;
-  const kinds = deadKinds(sample);
+  const kinds = deadKinds(facts, sample);
   const dead = kinds.reduce((sum, { flows }) => sum + flows, 0);
   const seen = sample.flows + expired;
   if (seen < ENOUGH || dead + expired < MOST * seen) return undefined;
@@ -74,50 +75,59 @@ export function deadEntries({ facts, evidence }: Seen): Finding | undefined {
       ...(sample.whole ? [] : [`by ${grouped(sample.flows)} flows, taken as they lie in the hash`]),
     ],
     remedies: [
-      ...kinds.filter(({ flows }) => flows >= dead / 3 && flows > 0).map(({ remedy }) => remedy),
+      ...kinds.filter(({ flows }) => flows >= dead / 3 && flows > 0).flatMap(({ remedies }) => remedies()),
       { say: 'see whose they are', command: 'sudo ctfix top' },
     ],
   };
 }
 
-type Kind = { readonly what: string; readonly flows: number; readonly remedy: Remedy };
+type Kind = { readonly what: string; readonly flows: number; remedies(): Remedy[] };
 
 /** Every flow is of one kind at most. */
-function deadKinds({ kinds, unreplied, silent }: FlowSample): Kind[] {
+function deadKinds(facts: Facts, { kinds, unreplied, silent }: FlowSample): Kind[] {
   const ending = Object.entries(kinds).reduce((sum, [kind, flows]) => sum + (isEnding(kind) ? flows : 0), 0);
   return [
     {
       what: 'are TCP connections that have ended (TIME_WAIT, CLOSE, …)',
       flows: ending,
-      remedy: {
-        say: 'forget ended connections sooner',
-        command: 'sudo ctfix apply --timeout tcp_time_wait=30 --timeout tcp_close_wait=30',
-      },
+      remedies: () =>
+        sooner(facts, 'forget ended connections sooner', 30, 'tcp_timeout_time_wait', 'tcp_timeout_close_wait'),
     },
     {
       what: 'were never answered: a scan, a flood, or a service that is down',
       flows: unreplied,
-      remedy: { say: 'see who sends what nobody answers', command: 'sudo ctfix top --by source' },
+      remedies: () => [{ say: 'see who sends what nobody answers', command: 'sudo ctfix top --by source' }],
     },
     {
       what: 'are established TCP connections without a packet for a day: their ends are gone, or keepalives are off',
       flows: silent,
-      remedy: {
-        say: 'forget silent connections after a day (what must live longer in silence needs keepalives); --what-if of ctfix top tells how many that frees',
-        command: 'sudo ctfix apply --timeout tcp_established=86400',
-      },
+      remedies: () =>
+        sooner(
+          facts,
+          'forget silent connections after a day (what must live longer in silence needs keepalives); --what-if of ctfix top tells how many that frees',
+          86_400,
+          'tcp_timeout_established',
+        ),
     },
   ];
 }
 
+/** Shorter timeouts, those of them that are longer here. */
+function sooner(facts: Facts, say: string, seconds: number, ...names: readonly string[]): Remedy[] {
+  const longer = names.filter((name) => Number(facts.table.values[name]) > seconds);
+  return letCtfix(facts, say, { timeouts: Object.fromEntries(longer.map((name) => [name, seconds])) });
+}
+
 /** A table without a limit (max 0, before 6.19). */
-export function noLimit({ facts }: { readonly facts: Facts }): Finding | undefined {
+export function noLimit({ facts, formula, demand }: Seen): Finding | undefined {
   if (known(facts.table.max) !== 0) return undefined;
+  const max = Math.max(formula, Math.ceil(demand.headroom * demand.need));
+  const limits = letCtfix(facts, `set one: ${grouped(max)} is what this memory and its flows suggest`, { max });
   return {
     code: 'no-limit',
     severity: 'note',
     what: 'the table has no limit (max 0): nothing bounds its memory',
     proof: ['net.netfilter.nf_conntrack_max is 0'],
-    remedies: [{ say: 'set one', command: 'sudo ctfix apply --max N' }],
+    remedies: limits.length > 0 ? limits : [SEE_PLAN],
   };
 }

@@ -4,7 +4,8 @@ import { isNearlyFull } from '../kernel.ts';
 import { type Facts, known, type NamespaceTable } from '../model.ts';
 import { neverOverflowed, overflowHere, overflowOf, unclashedDrops } from '../overflow.ts';
 import { duration, grouped, percent, plural } from '../render/numbers.ts';
-import { changeCommand, type Finding, type Remedy, type Seen } from './finding.ts';
+import type { Finding, Remedy, Seen } from './finding.ts';
+import { letCtfix, SEE_PLAN } from './remedy.ts';
 
 /** The table of this namespace is full now, or was since the last raise of max that is still in force. */
 export function tableFull(seen: Seen): Finding | undefined {
@@ -48,22 +49,15 @@ export function tableFilling(seen: Seen): Finding | undefined {
 /** What the plan says: a larger table, or why there is none. */
 function room(seen: Seen): Remedy[] {
   const { sizing, facts } = seen;
-  const { targets, refusals, notes } = sizing;
+  const { targets, notes } = sizing;
   const max = known(facts.table.max);
-  if (refusals.length > 0) return refusals.map(({ what, remedy }) => ({ say: `${what}: ${remedy}` }));
   if (known(facts.table.namespace) === 'child') {
-    return [
-      {
-        say: 'max is set outside this network namespace: raise it',
-        command: `sudo ctfix apply --max ${2 * (max ?? 0)}`,
-      },
-    ];
-  }
-  if (sizing.verdict === 'nothing' || targets.max === max) {
-    return notes.length > 0 ? notes.map((say) => ({ say })) : [{ say: 'see what can be done', command: 'ctfix plan' }];
+    return letCtfix(facts, 'max is set outside this network namespace: raise it', { max: 2 * (max ?? 0) });
   }
   const to = `max ${grouped(targets.max)} with ${grouped(targets.buckets)} buckets`;
-  return [{ say: `make it larger, without a reload: ${to}`, command: changeCommand(seen) }];
+  const larger = targets.max === max ? [] : letCtfix(facts, `make it larger, without a reload: ${to}`, {});
+  if (larger.length > 0) return larger;
+  return notes.length > 0 ? notes.map((say) => ({ say })) : [SEE_PLAN];
 }
 
 function logRows(facts: Facts): string[] {
@@ -161,10 +155,10 @@ function lookedFor(facts: Facts, inode: number): string {
 
 function larger({ facts, sizing }: Seen): Remedy[] {
   const max = known(facts.table.max) ?? 0;
-  const wanted = sizing.targets.max > max ? sizing.targets.max : 2 * max;
   const say = 'max is one number for all namespaces, each may have as many flows: raise it';
+  const byItself = sizing.targets.max > max ? [{}] : [];
   return [
-    ...(max > 0 ? [{ say, command: `sudo ctfix apply --max ${wanted}` }] : []),
+    ...(max > 0 ? letCtfix(facts, say, ...byItself, { max: 2 * max }) : []),
     { say: 'see who fills it there', command: 'sudo ctfix top --namespaces' },
   ];
 }

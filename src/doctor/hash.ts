@@ -3,16 +3,8 @@ import { longestRatio } from '../demand.ts';
 import { averageChain, chainsAreLimited, resizeIsSafe, roundBuckets } from '../kernel.ts';
 import { type Facts, known } from '../model.ts';
 import { chainDigits, grouped } from '../render/numbers.ts';
-import {
-  CHAIN,
-  type CounterSeen,
-  changeCommand,
-  counterOf,
-  type Finding,
-  type Remedy,
-  type Seen,
-  wroteFilesOnly,
-} from './finding.ts';
+import { CHAIN, type CounterSeen, counterOf, type Finding, type Remedy, type Seen, wroteFilesOnly } from './finding.ts';
+import { letCtfix, SEE_PLAN } from './remedy.ts';
 
 /** Chains are refused from a random limit on: 8 to 31 or, later, 50 to 79; see chainLimitIsShort. */
 function limitText({ facts, shortChains }: Pick<Seen, 'facts' | 'shortChains'>): string {
@@ -48,7 +40,7 @@ export function hashTooShort(seen: Seen): Finding | undefined {
         : [`average chain ${chainDigits(now)} now${limitText(seen)}`]),
       ...refusedRows(refused),
     ],
-    remedies: waits(seen, load) ? [NEXT_LOAD] : [more(seen, wanted)],
+    remedies: waits(seen, load) ? [NEXT_LOAD] : more(seen, wanted),
   };
 }
 
@@ -64,11 +56,12 @@ const NEXT_LOAD: Remedy = {
 };
 
 /** The plan takes more buckets by itself; without a limit it has to be told. */
-function more(seen: Seen, wanted: number): Remedy {
-  const safe = resizeIsSafe(seen.facts.machine.kernel);
-  const flag = seen.sizing.targets.buckets >= wanted ? '' : ` --hashsize ${wanted}`;
+function more({ facts, sizing }: Seen, wanted: number): Remedy[] {
+  const safe = resizeIsSafe(facts.machine.kernel);
   const when = safe ? 'live, no flow is lost' : 'from the next load of the module on';
-  return { say: `more buckets, ${when}: ${grouped(wanted)}`, command: changeCommand(seen, flag) };
+  const byItself = sizing.targets.buckets >= wanted ? [{}] : [];
+  const found = letCtfix(facts, `more buckets, ${when}: ${grouped(wanted)}`, ...byItself, { hashsize: wanted });
+  return found.length > 0 ? found : [SEE_PLAN];
 }
 
 /** Inserts are refused although there are buckets enough: a short limit of this kernel, or a flood aimed at the hash. */
@@ -84,7 +77,7 @@ export function chainRefused(seen: Seen): Finding | undefined {
     severity: refused.rise > 0 ? 'critical' : 'warning',
     what: 'the kernel refuses new flows because their chain in the hash is long, although there are buckets enough',
     proof: [...refusedRows(refused), `average chain ${chainDigits(now)} now${limitText(seen)}`],
-    remedies: [...update(seen), moreBuckets(facts, buckets)],
+    remedies: [...update(seen), ...moreBuckets(facts, buckets)],
   };
 }
 
@@ -99,9 +92,8 @@ function update({ shortChains }: Seen): Remedy[] {
       ];
 }
 
-function moreBuckets({ machine }: Facts, buckets: number): Remedy {
-  const twice = roundBuckets(2 * buckets, machine);
-  return { say: 'more buckets make shorter chains', command: `sudo ctfix apply --hashsize ${twice}` };
+function moreBuckets(facts: Facts, buckets: number): Remedy[] {
+  return letCtfix(facts, 'more buckets make shorter chains', { hashsize: roundBuckets(2 * buckets, facts.machine) });
 }
 
 function refusedRows(refused: CounterSeen | undefined): string[] {

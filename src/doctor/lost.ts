@@ -1,13 +1,12 @@
 /** Values that a boot lost or will lose, and values that somebody changed since. Pure. */
 
 import { bucketsKeyIsWritable } from '../kernel.ts';
-import { type Facts, known } from '../model.ts';
+import { type Facts, isKnown, known, type PlanOptions } from '../model.ts';
 import { heldAtBoot, isActive } from '../nextboot.ts';
-import { type Lost, lostText, type Origin } from '../origin.ts';
+import { lostText } from '../origin.ts';
 import { isLess } from '../present.ts';
 import { grouped } from '../render/numbers.ts';
 import {
-  applyCommand,
   type Finding,
   leavesGap,
   type Passed,
@@ -18,6 +17,7 @@ import {
   wroteFilesOnly,
 } from './finding.ts';
 import { iptablesUnload } from './owners.ts';
+import { letCtfix, SEE_PLAN, settingOf } from './remedy.ts';
 
 /** Lines of sysctl files that are read while the keys do not exist: nothing says so anywhere (sysctl.d(5)). */
 export function dropInLost(seen: Seen): Finding | undefined {
@@ -48,33 +48,15 @@ function lostRow({ origin, lost }: Passed): string {
 }
 
 /** ctfix holds sizes and timeouts; for other keys the module has to be there in time. */
-function keepers({ sizing }: Seen, lines: readonly Passed[]): Remedy[] {
-  const timeouts = lines.flatMap(({ origin, lost }) => {
-    const { command } = applyCommand(origin.name, lost.value);
-    return origin.name === 'max' || origin.name === 'buckets' || command === undefined
-      ? []
-      : [command.replace('sudo ctfix apply ', '')];
-  });
-  const sizes = lines.filter(({ origin }) => origin.name === 'max' || origin.name === 'buckets');
-  const flags =
-    sizing.verdict === 'needed' ? [] : sizes.slice(-1).flatMap(({ origin, lost }) => sizeFlag(origin, lost));
-  const words = [...new Set([...flags, ...timeouts])];
-  const others = lines.length > sizes.length + timeouts.length;
-  return [
-    ...(sizes.length + timeouts.length > 0
-      ? [
-          {
-            say: 'let ctfix set it now and hold it at every boot and load of the module',
-            command: ['sudo ctfix apply', ...words].join(' '),
-          },
-        ]
-      : []),
-    ...(others ? [MODULES_LOAD] : []),
-  ];
-}
-
-function sizeFlag({ name }: Origin, { value }: Lost): string[] {
-  return [name === 'max' ? `--max ${value}` : `--hashsize ${value}`];
+function keepers({ facts, sizing }: Seen, lines: readonly Passed[]): Remedy[] {
+  const settings = lines.map(({ origin, lost }) => settingOf(origin.name, lost.value));
+  const timeouts = Object.assign({}, ...settings.map((each) => each?.timeouts ?? {}));
+  const held = Object.keys(timeouts).length > 0 ? { timeouts } : {};
+  const all = { ...settings.findLast((each) => each !== undefined && each.timeouts === undefined), ...held };
+  const say = 'let ctfix set it now and hold it at every boot and load of the module';
+  const done = letCtfix(facts, say, ...(sizing.verdict === 'needed' ? [held] : []), all);
+  const whole = done.some(({ command }) => command !== undefined) && !settings.includes(undefined);
+  return [...done, ...(whole ? [] : [MODULES_LOAD])];
 }
 
 const ASKS_LESS: Remedy = { say: 'the line asks for less than there is: take it out' };
@@ -107,9 +89,12 @@ export function nextBootLoses(seen: Seen): Finding | undefined {
 }
 
 /** Before 4.8 a module that is built in takes its buckets from the kernel command line alone. */
-function holding({ module, machine, table }: Facts): Remedy[] {
+function holding(facts: Facts): Remedy[] {
+  const { module, machine, table } = facts;
   if (module.state !== 'builtin' || bucketsKeyIsWritable(machine.kernel)) {
-    return [{ say: 'let ctfix hold what there is now', command: 'sudo ctfix apply' }];
+    const max = known(table.max) ?? 0;
+    const held = letCtfix(facts, 'let ctfix hold what there is now', {}, ...(max > 0 ? [{ max }] : []));
+    return held.length > 0 ? held : [SEE_PLAN];
   }
   const buckets = known(table.buckets) ?? 'N';
   return [
@@ -125,13 +110,14 @@ export function loweredSince({ facts, origins }: Seen): Finding | undefined {
   const rows = sized.flatMap((origin) => {
     const held = heldAtBoot(facts, origin.key);
     const now = origin.now === undefined ? undefined : known(origin.now);
-    if (held === undefined || now === undefined || held.by === 'kernel') return [];
+    if (held === undefined || !isKnown(held) || now === undefined || held.by === 'kernel') return [];
     if (!isLess(Number(now.value), held.value)) return [];
     const text = `${origin.name} ${grouped(Number(now.value))} now, ${grouped(held.value)} after a boot: ${held.why}`;
-    return [{ name: origin.name, text }];
+    return [{ name: origin.name, value: held.value, text }];
   });
   if (rows.length === 0) return undefined;
   const meant = wroteFilesOnly(facts);
+  const raised = letCtfix(facts, 'set what the files ask for, live', ...sizes(rows));
   return {
     code: 'lowered-since',
     // Buckets may wait for the next load of the module; too few of them are another finding.
@@ -140,15 +126,14 @@ export function loweredSince({ facts, origins }: Seen): Finding | undefined {
       ? 'the last change of ctfix wrote files alone: what it set comes with the next load of the module'
       : 'the table is smaller than its configuration makes it at a boot: somebody lowered it since, or wrote the files later',
     proof: [...rows.map(({ text }) => text), ...reloads(facts)],
-    remedies: [{ say: 'set what the files ask for, live', ...sizes(rows, origins) }],
+    remedies: raised.length > 0 ? raised : [{ say: 'a reboot takes what the files ask for' }],
   };
 }
 
-/** A plan sees to max by itself; buckets are asked for. */
-function sizes(rows: readonly { readonly name: string }[], origins: Seen['origins']): Pick<Remedy, 'command'> {
-  if (rows.some(({ name }) => name === 'max')) return { command: 'sudo ctfix apply' };
-  const boot = origins.find(({ name }) => name === 'buckets')?.boot;
-  return applyCommand('buckets', (boot === undefined ? undefined : known(boot))?.value ?? 'N');
+/** A plan sees to max by itself, as a rule; buckets are asked for. */
+function sizes(rows: readonly { readonly name: string; readonly value: number }[]): PlanOptions[] {
+  const asked = rows.flatMap(({ name, value }) => settingOf(name, String(value)) ?? []);
+  return rows.some(({ name }) => name === 'max') ? [{}, ...asked] : asked;
 }
 
 /** What unloads or writes by itself is the first to be asked. */

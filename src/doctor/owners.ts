@@ -1,23 +1,13 @@
 /** Somebody else writes the value: a later file, ufw, tuned, kube-proxy, the kernel command line, iptables-services. Pure. */
-import { fileClashes, ownerClashes, settle, type Wanted } from '../conflicts.ts';
-import { type Facts, known } from '../model.ts';
+import { type Facts, known, type PlanOptions } from '../model.ts';
 import { isActive, nextBoot } from '../nextboot.ts';
 import { type Lost, lostText, type Origin } from '../origin.ts';
 import { BUCKETS_KEY, MAX_KEY, OWN } from '../own.ts';
-import { KUBE_PROXY_REMEDY } from '../owners.ts';
+import { KUBE_PROXY_REMEDY, remedyFor, ufwSetting } from '../owners.ts';
 import { isLess } from '../present.ts';
 import { grouped } from '../render/numbers.ts';
-import {
-  applyCommand,
-  changeCommand,
-  type Finding,
-  originOf,
-  type Passed,
-  passedOver,
-  type Remedy,
-  type Seen,
-  wouldCount,
-} from './finding.ts';
+import { type Finding, originOf, type Passed, passedOver, type Remedy, type Seen, wouldCount } from './finding.ts';
+import { heldBy, letCtfix, saidOf, type Way, wayOf } from './remedy.ts';
 
 /** Whether a value that is passed over is more than the one that counts, or is one that ctfix promised. */
 function matters({ facts }: Seen, { name, boot }: Origin, { value, file }: Lost): boolean {
@@ -103,27 +93,27 @@ function remediesFor(seen: Seen, { origin, lost }: Passed): Remedy[] {
       },
     ];
   }
-  const planned = plannedMore(seen, origin.name, lost.value);
-  const value = planned ?? lost.value;
-  const wanted: Wanted = { key: origin.key, value, wants: (text) => Number(text) === Number(value) };
-  const clashes = [...fileClashes(facts, wanted), ...ownerClashes(facts, wanted)];
-  const refusals = settle(facts, clashes, false).refusals;
-  const command = (more: string) =>
-    planned === undefined ? applyCommand(origin.name, value, more) : { command: changeCommand(seen) };
+  const held = heldBy(seen, origin.name, lost.value);
+  const { command, refusals, left } = held === undefined ? NO_WAY : wayOf(facts, held.options);
+  if (held === undefined || (command === undefined && left.length === 0)) return [byHand(facts, origin, lost)];
+  if (command === undefined) return [byHand(facts, origin, lost), ...left.map(saidOf)];
   return refusals.length > 0
-    ? refusals.map(({ remedy }) => ({
-        say: remedy,
-        ...(remedy.includes('--take-over') ? command(' --take-over') : {}),
-      }))
-    : [{ say: `if ${grouped(Number(value))} is meant, let ctfix hold it`, ...command('') }];
+    ? refusals.map(({ remedy }) => ({ say: remedy, ...(remedy.includes('--take-over') && { command }) }))
+    : [{ say: `if ${grouped(Number(held.value))} is meant, let ctfix hold it`, command }];
 }
 
-/** What the plan for this host makes of a size, where that is more than a line asks for: one answer for it, not two. */
-function plannedMore({ sizing }: Seen, name: string, asked: string): string | undefined {
-  const planned = name === 'max' ? sizing.targets.max : name === 'buckets' ? sizing.targets.buckets : undefined;
-  return planned !== undefined && sizing.verdict === 'needed' && isLess(Number(asked), planned)
-    ? String(planned)
-    : undefined;
+const NO_WAY: Way = { refusals: [], left: [] };
+
+/** What a person does where ctfix sets no such key, would find it set, or must not set it. */
+function byHand({ config }: Facts, { key, boot }: Origin, { value }: Lost): Remedy {
+  const winner = known(boot);
+  if (winner?.file === undefined) return { say: `find what sets another value than ${value}, and end that` };
+  const { by, line = 1 } = winner;
+  const file = config.links?.[winner.file] ?? winner.file;
+  const code = file.startsWith('/etc/') ? '' : (CODES[by] ?? '');
+  const setting =
+    by === 'ufw' ? ufwSetting(key, value) : by === 'modprobe' ? `hashsize=${value}` : `the value to ${value}`;
+  return { say: remedyFor({ code, line, setting, wanted: value, key }, file, false) };
 }
 
 function unique(remedies: readonly Remedy[]): Remedy[] {
@@ -201,12 +191,19 @@ export function iptablesUnload({ facts }: Pick<Seen, 'facts'>): Finding | undefi
         : 'a restart of iptables has unloaded nf_conntrack since the boot, and nothing applied the files again',
     proof: [...held.map(({ file, line }) => `${file}:${line} has MODULES_UNLOAD=yes`), ...next, ...past],
     remedies: [
-      { say: 'let ctfix hold the values at every load of the module', command: 'sudo ctfix apply' },
+      ...letCtfix(facts, 'let ctfix hold the values at every load of the module', {}, meant(facts)),
       {
         say: `or set it to "no" on line ${first.line} of ${first.file}, or IPTABLES_SYSCTL_LOAD_LIST=".nf_conntrack" there`,
       },
     ],
   };
+}
+
+/** What there is now, or what a boot gives where that is more. */
+function meant(facts: Facts): PlanOptions {
+  const [now, { boot }] = [known(facts.table.max), nextBoot(facts)];
+  const more = now === undefined || (boot.max !== undefined && isLess(now, boot.max.value)) ? boot.max?.value : now;
+  return more === undefined ? {} : { max: more };
 }
 
 /** What there is now is what a load gives, and a boot gives more. */

@@ -4,107 +4,18 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { diagnose } from '../../src/doctor/diagnose.ts';
 import { bucketsKeyIsWritable } from '../../src/kernel.ts';
-import { type DiagnosisFacts, type Facts, known } from '../../src/model.ts';
+import { type Facts, known } from '../../src/model.ts';
 import { doctorText } from '../../src/render/doctor.ts';
 import { size } from '../../src/sizing.ts';
 import { planFor } from '../../src/survey.ts';
-import { hostile, leftControls, PLAIN } from '../render/support.ts';
+import { leftControls, PLAIN } from '../render/support.ts';
 import { simulate, templates } from '../support/facts.ts';
 import { anyHost, fewOptions } from '../support/hosts-any.ts';
+import { anyPatient } from '../support/patients-any.ts';
 
 const schema = JSON.parse(readFileSync(new URL('../../docs/doctor-v1.schema.json', import.meta.url), 'utf8'));
 const codes: readonly string[] = schema.properties.findings.items.properties.code.enum;
 const deps = { templates, version: '0.0.0' };
-const unknown = fc.constantFrom({ unknown: 'no permission' }, { unknown: 'it does not exist' });
-const maybe = <T>(value: fc.Arbitrary<T>) =>
-  fc.oneof({ weight: 3, arbitrary: value }, { weight: 1, arbitrary: unknown });
-const count = fc.oneof(fc.nat(5), fc.nat(2 ** 31));
-const counters = fc.dictionary(
-  fc.constantFrom('entries', 'drop', 'early_drop', 'insert_failed', 'chainlength', 'chaintoolong'),
-  count,
-);
-
-/** Anything that a look might bring. */
-const looked: fc.Arbitrary<DiagnosisFacts> = fc.record({
-  strayKeys: fc.array(fc.record({ file: hostile, line: fc.nat(99), key: hostile, value: hostile, meant: hostile }), {
-    maxLength: 2,
-  }),
-  unloads: fc.array(fc.record({ file: hostile, line: fc.nat(99), reapplies: fc.array(hostile) }), { maxLength: 2 }),
-  sample: maybe(
-    fc.record({
-      flows: fc.nat(900),
-      whole: fc.boolean(),
-      kinds: fc.dictionary(fc.constantFrom('tcp TIME_WAIT', 'udp', 'tcp ESTABLISHED'), fc.nat(900)),
-      unreplied: fc.nat(900),
-      dns: fc.nat(900),
-      silent: fc.nat(900),
-    }),
-  ),
-  namespaces: maybe(
-    fc.array(
-      fc.record({
-        inode: fc.nat(),
-        name: hostile,
-        processes: fc.array(hostile, { maxLength: 2 }),
-        counters: maybe(counters),
-        countersLater: maybe(counters),
-      }),
-      { maxLength: 3 },
-    ),
-  ),
-  cloud: fc.record({
-    vendor: fc.constantFrom('aws' as const, 'azure' as const, 'gcp' as const),
-    interfaces: fc.array(
-      fc.record({
-        name: hostile,
-        driver: hostile,
-        exceeded: maybe(count),
-        exceededLater: maybe(count),
-        available: count,
-      }),
-      { maxLength: 2 },
-    ),
-  }),
-  datapaths: fc.array(fc.record({ name: fc.constantFrom('cilium' as const, 'calico-ebpf' as const), trace: hostile }), {
-    maxLength: 2,
-  }),
-  initramfs: fc.record({
-    file: hostile,
-    line: fc.nat(99),
-    image: hostile,
-    newer: maybe(fc.array(hostile, { maxLength: 2 })),
-  }),
-});
-
-/** A host of which some is unknown. */
-const anyPatient: fc.Arbitrary<Facts> = fc
-  .tuple(anyHost, looked, maybe(counters), maybe(counters), fc.subarray(['max', 'buckets', 'count'] as const), unknown)
-  .chain(([facts, diagnosis, first, later, hidden, why]) =>
-    fc
-      .record({
-        log: fc.constantFrom<Facts['log']>(facts.log, why),
-        namespace: fc.constantFrom('initial' as const, 'initial' as const, 'child' as const, why),
-        root: fc.boolean(),
-        state: fc.constantFrom(facts.module.state, facts.module.state, 'unloading' as const),
-        uptime: fc.constantFrom<Facts['machine']['uptime']>(facts.machine.uptime, why, 0),
-      })
-      .map(({ log, namespace, root, state, uptime }) => ({
-        ...facts,
-        log,
-        root,
-        diagnosis,
-        machine: { ...facts.machine, uptime },
-        module: { ...facts.module, state },
-        table: {
-          ...facts.table,
-          ...Object.fromEntries(hidden.map((name) => [name, why])),
-          counters: first,
-          countersLater: later,
-          namespace,
-        },
-      })),
-  );
-
 test('no host brings it down, and what it says is words and numbers', () => {
   fc.assert(
     fc.property(anyPatient, (facts) => {

@@ -1,5 +1,6 @@
 /** The rules about owners and lost values, one table for each: what makes the finding, what does not. */
 import { describe, expect, test } from 'vitest';
+import { GIB } from '../support/facts.ts';
 import { found, patient } from '../support/patient.ts';
 import { checkRule } from '../support/rules.ts';
 import { active, HOOK, LOAD, live, OURS, sets } from '../support/said.ts';
@@ -63,6 +64,9 @@ describe('drop-in-lost', () => {
   ]);
 });
 
+/** The memory limit allows every size here. */
+const LARGE = { memTotalKiB: 8 * GIB };
+
 describe('another owner', () => {
   const two = (ours: number, theirs: number, name = '/etc/sysctl.d/99-other.conf') => ({
     [OURS]: sets(ours),
@@ -72,7 +76,7 @@ describe('another owner', () => {
   checkRule('later-sysctl', [
     [
       'a later file with less',
-      { files: two(500_000, 65_536) },
+      { files: two(500_000, 65_536), machine: LARGE },
       {},
       'warning',
       /500000 in \S*90-ctfix-conntrack.conf:1 does not count: \/etc\/sysctl.d\/99-other.conf:1 sets 65536 later[\s\S]*on line 1 of \/etc\/sysctl.d\/99-other.conf[\s\S]*ctfix apply --max 500000 --take-over/,
@@ -93,10 +97,31 @@ describe('another owner', () => {
       {
         files: { '/etc/sysctl.d/50-a.conf': sets(500_000), '/etc/sysctl.d/60-b.conf': sets(100_000), ...HOOK },
         table: live(100_000),
+        machine: LARGE,
       },
       {},
       'warning',
-      /if 500,000 is meant[\s\S]*ctfix apply --max 500000/,
+      /if 500,000 is meant[\s\S]*ctfix apply --max 500000$/,
+    ],
+    [
+      'more than the memory limit allows: by hand, and why',
+      { files: two(500_000, 65_536) },
+      {},
+      'warning',
+      /set the value to 500000 on line 1 of \/etc\/sysctl.d\/99-other.conf, or remove that line\s+a full table would take \S+ MiB, over the memory limit of \S+ MiB: ask for less[^\n]*\n$/,
+    ],
+    [
+      'of a key that ctfix does not set',
+      {
+        files: {
+          '/etc/sysctl.d/50-a.conf': sets(1, 'net.netfilter.nf_conntrack_acct'),
+          '/etc/sysctl.d/60-b.conf': sets(0, 'net.netfilter.nf_conntrack_acct'),
+          ...HOOK,
+        },
+      },
+      {},
+      'warning',
+      /set the value to 1 on line 1 of \/etc\/sysctl.d\/60-b.conf, or remove that line\n$/,
     ],
     [
       '99- is not last',
@@ -200,7 +225,27 @@ describe('since the boot, and at the next one', () => {
     ['as the files say', { files: { [OURS]: sets(500_000), ...HOOK }, table: live(500_000) }, {}, undefined],
   ]);
   checkRule('next-boot-loses', [
-    ['set by hand', { table: live(200_000) }, {}, 'warning', /max 200,000 now[\s\S]*65,536 after the next boot/],
+    [
+      'set by hand',
+      { table: live(200_000) },
+      {},
+      'warning',
+      /max 200,000 now[\s\S]*65,536 after the next boot[\s\S]*sudo ctfix apply$/,
+    ],
+    [
+      'set by hand, and a later file has less',
+      { table: live(200_000), files: { '/etc/sysctl.d/99-cloud.conf': sets(65_536), ...LOAD } },
+      {},
+      'warning',
+      /sudo ctfix apply --take-over$/,
+    ],
+    [
+      'set by hand, and the kernel command line has less',
+      { table: live(200_000, 262_144), cmdlineHashsize: 65_536 },
+      {},
+      'warning',
+      /beats every file: set nf_conntrack.hashsize=262144 in the boot loader[^\n]*\n$/,
+    ],
     ['a default', {}, {}, undefined],
     [
       'a file asks for it: that is the drop-in',
@@ -219,14 +264,14 @@ describe('since the boot, and at the next one', () => {
       raised,
       unloads([]),
       'warning',
-      /iptables-config:12[\s\S]*max 200,000 now, 65,536 after the next load/,
+      /iptables-config:12[\s\S]*max 200,000 now, 65,536 after the next load[\s\S]*sudo ctfix apply --max 200000\n/,
     ],
     [
       'a restart has lost max',
       { ...raised, table: live(65_536) },
       unloads([]),
       'warning',
-      /has unloaded nf_conntrack since the boot[\s\S]*200,000 at a boot/,
+      /has unloaded nf_conntrack since the boot[\s\S]*200,000 at a boot[\s\S]*sudo ctfix apply\n/,
     ],
     ['its start applies the files', raised, unloads(['.nf_conntrack']), undefined],
     ['a hook applies the files', { ...raised, files: { ...raised.files, ...HOOK } }, unloads([]), undefined],
