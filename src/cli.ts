@@ -66,6 +66,7 @@ const deps: Deps = {
   templates: { modprobe, sysctl, udev, install },
   version: CTFIX_VERSION,
   stateDir: '/var/lib/ctfix',
+  lockPath: '/run/ctfix.lock',
 };
 
 /** This machine or a directory tree, without the methods that change anything. */

@@ -33,7 +33,7 @@ export async function apply(plan: Plan, facts: Facts, deps: ApplyDeps): Promise<
   const first = hasStateDir(deps.stateDir) ? undefined : await obstacles(plan, facts, deps);
   if (first !== undefined) return first;
   openStateDir(deps.stateDir);
-  const lock = await takeLock(deps.stateDir, deps.host, deps.now());
+  const lock = await takeLock(deps.lockPath, deps.host, deps.now());
   try {
     return (await obstacles(plan, facts, deps)) ?? (await carryOut(plan, deps));
   } finally {

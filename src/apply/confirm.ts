@@ -21,7 +21,7 @@ export async function confirm(deps: ApplyDeps): Promise<Outcome> {
     throw new CtfixError('notRoot', 'confirming a change needs root', { hint: 'sudo ctfix confirm' });
   if (!hasStateDir(deps.stateDir)) return nothing('ctfix has changed nothing here');
   openStateDir(deps.stateDir);
-  const lock = await takeLock(deps.stateDir, deps.host, deps.now());
+  const lock = await takeLock(deps.lockPath, deps.host, deps.now());
   try {
     const all = recordsIn(deps.stateDir);
     const change = all.find(({ pendingConfirm }) => pendingConfirm !== undefined);

@@ -1,6 +1,7 @@
 /**
  * One change at a time. The lock is a file that names its owner by pid, start time and boot: an owner that no longer
- * runs holds nothing, so nobody ever has to remove a lock by hand.
+ * runs holds nothing, so nobody ever has to remove a lock by hand. It lies in memory (/run), so that a full or read-only
+ * disk keeps nobody from taking a change back.
  */
 import { linkSync, readdirSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { posix } from 'node:path';
@@ -26,24 +27,29 @@ type Owner = {
 const TORN: Owner = { pid: 0, start: '', boot: '', since: '', nonce: 'torn' };
 
 /**
- * Takes the lock of a state directory.
+ * Takes the lock.
+ * @param path of the lock file, in a directory where only root can make names
  * @param host where /proc is read
- * @throws CtfixError refused, naming the process that holds it and since when
+ * @param wait lets time pass until the one that holds it has ended; absent: it is not waited for
+ * @throws CtfixError refused, naming the process that holds it and since when; or it cannot be made
  */
-export async function takeLock(stateDir: string, host: ReadHost, now: Date): Promise<Lock> {
+export async function takeLock(path: string, host: ReadHost, now: Date, wait?: () => Promise<void>): Promise<Lock> {
   const self = await identify(host, now);
-  const path = posix.join(stateDir, 'lock');
-  const holder = await take(path, self, host).catch((error: unknown) => {
-    throw error instanceof CtfixError ? error : unmade(path, error);
-  });
-  if (holder !== undefined) throw held(holder);
-  await sweep(stateDir, host);
+  for (;;) {
+    const holder = await take(path, self, host).catch((error: unknown) => {
+      throw error instanceof CtfixError ? error : unmade(path, error);
+    });
+    if (holder === undefined) break;
+    if (wait === undefined) throw held(holder);
+    await wait();
+  }
+  await sweep(path, host);
   return { release: () => remove(path) };
 }
 
 /** The living process that holds the lock; undefined when nobody does. */
-export async function lockOwner(stateDir: string, host: ReadHost): Promise<number | undefined> {
-  const owner = read(posix.join(stateDir, 'lock'));
+export async function lockOwner(path: string, host: ReadHost): Promise<number | undefined> {
+  const owner = read(path);
   return owner !== undefined && (await isAlive(owner, host)) ? owner.pid : undefined;
 }
 
@@ -151,9 +157,10 @@ function startOf(stat: string | undefined): string | undefined {
  * Clears up what processes left that died while they took a lock; a living one's files stay. Done only by the owner of
  * the lock: while that one is alive and in place, no right to take over from an earlier holder can be used.
  */
-async function sweep(stateDir: string, host: ReadHost): Promise<void> {
-  for (const name of readdirSync(stateDir).filter((each) => /^lock[.-]/.test(each))) {
-    const path = posix.join(stateDir, name);
+async function sweep(lock: string, host: ReadHost): Promise<void> {
+  const [dir, own] = [posix.dirname(lock), posix.basename(lock)];
+  for (const name of readdirSync(dir).filter((each) => each.startsWith(`${own}.`) || each.startsWith(`${own}-`))) {
+    const path = posix.join(dir, name);
     const owner = read(path);
     // One without text may be a living process's that is being written.
     if (owner !== undefined && owner !== TORN && !(await isAlive(owner, host))) remove(path);

@@ -16,8 +16,10 @@ export type Recovery = {
 /** Everything apply and rollback need from outside; made once by the composition root. */
 export type ApplyDeps = {
   readonly host: Host;
-  /** where journals, state.json and the lock live: /var/lib/ctfix */
+  /** where journals and state.json live: /var/lib/ctfix */
   readonly stateDir: string;
+  /** the file of the lock: /run/ctfix.lock */
+  readonly lockPath: string;
   now(): Date;
   sleep(ms: number): Promise<void>;
   /** one line for a person who watches */

@@ -65,7 +65,7 @@ export async function revertUnconfirmed(id: string, deps: ApplyDeps): Promise<re
     }
     const { pendingConfirm } = change;
     const left = pendingConfirm === undefined ? 0 : await secondsLeft(deps.host, pendingConfirm);
-    const busy = (await lockOwner(deps.stateDir, deps.host)) !== undefined;
+    const busy = (await lockOwner(deps.lockPath, deps.host)) !== undefined;
     if (!busy && left <= 0) return [await takeBack(change, 'nobody confirmed it in time', deps)];
     await deps.sleep((busy ? LOOK_EVERY_S : Math.min(left, 60)) * 1000);
   }

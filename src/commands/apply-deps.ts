@@ -20,6 +20,7 @@ export async function applyDeps(
   return {
     host,
     stateDir: deps.stateDir,
+    lockPath: deps.lockPath,
     now: deps.now,
     sleep: deps.sleep,
     progress: (text) => deps.note(progressLine(text, view)),

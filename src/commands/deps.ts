@@ -43,4 +43,6 @@ export type Deps = {
   readonly version: string;
   /** where journals and state are kept */
   readonly stateDir: string;
+  /** the file that only one ctfix at a time has made */
+  readonly lockPath: string;
 };

@@ -9,7 +9,7 @@ import type { Deps } from './deps.ts';
 export async function notice(deps: Deps): Promise<void> {
   const host = await deps.look({});
   for (const change of await toldChanges(host, deps)) {
-    deps.note(`ctfix: ${escapeLine(await sentence(change, host, deps.stateDir))}\n`);
+    deps.note(`ctfix: ${escapeLine(await sentence(change, host, deps.lockPath))}\n`);
   }
 }
 
@@ -45,7 +45,7 @@ async function textOf(host: ReadHost, path: string): Promise<string | undefined>
   }
 }
 
-async function sentence({ id, outcome, pendingConfirm }: ChangeRecord, host: ReadHost, dir: string): Promise<string> {
+async function sentence({ id, outcome, pendingConfirm }: ChangeRecord, host: ReadHost, lock: string): Promise<string> {
   const [{ lockOwner }, { secondsLeft }] = await Promise.all([
     import('../apply/lock.ts'),
     import('../apply/values.ts'),
@@ -55,7 +55,7 @@ async function sentence({ id, outcome, pendingConfirm }: ChangeRecord, host: Rea
     return `the change ${id} goes back in ${left} seconds unless it is confirmed: sudo ctfix confirm`;
   }
   if (outcome === 'stuck') return `the change ${id} could not be taken back whole; run: sudo ctfix rollback ${id}`;
-  const owner = await lockOwner(dir, host).catch(() => undefined);
+  const owner = await lockOwner(lock, host).catch(() => undefined);
   if (owner !== undefined) return `the change ${id} is being made or taken back now, by process ${owner}`;
   return `the change ${id} was never finished; run: sudo ctfix rollback ${id}`;
 }

@@ -21,7 +21,10 @@ function applied(mount: string): { exit: string; said: string; state: string; et
     const plan = planOf(memoryHost(), { max: 1, buckets: 1, values: {} }, [action]);
     const host = { ...localHost(), perform: async () => ({ code: 0, stdout: '', stderr: '' }) };
     const facts = { module: { state: 'absent', inode: { unknown: '' } } };
-    const deps = depsFor(host, dir + '/state', plan, { survey: async () => ({ facts, plan }) });
+    const deps = depsFor(host, dir + '/state', plan, {
+      survey: async () => ({ facts, plan }),
+      lockPath: dir + '/lock',
+    });
     const end = await apply(plan, facts, deps).catch((error) => ({ exit: error.exit, lines: [{ text: error.message }] }));
     const names = (path) => readdirSync(path, { recursive: true }).filter((name) => name !== 'fill').sort().join(' ');
     const etc = names(dir + '/etc') + ' ' + readFileSync(dir + '/etc/x.conf', 'utf8');
@@ -31,18 +34,18 @@ function applied(mount: string): { exit: string; said: string; state: string; et
   return JSON.parse(execFileSync('unshare', argv, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
 }
 
-test.runIf(canMount)('no block is left for the lock: refused, nothing written', () => {
+test.runIf(canMount)('no block is left: refused, nothing written', () => {
   const mount =
     'mount -t tmpfs -o size=64k,mode=755 none DIR; mkdir -m 700 DIR/journal; head -c 65536 /dev/zero > DIR/fill';
   expect(applied(mount)).toEqual({
     exit: 'refused',
-    said: expect.stringMatching(/state\/lock could not be made: .*no space left/),
+    said: expect.stringMatching(/the file system of .*\/state is full/),
     state: 'journal',
     etc: 'x.conf old',
   });
 });
 
-test.runIf(canMount)('a block for the lock and none for a journal: found before it is begun', () => {
+test.runIf(canMount)('some blocks are left, and not enough for a journal: found before it is begun', () => {
   const mount =
     'mount -t tmpfs -o size=64k,mode=755 none DIR; mkdir -m 700 DIR/journal; head -c 53248 /dev/zero > DIR/fill';
   expect(applied(mount)).toEqual({

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import fc from 'fast-check';
@@ -18,14 +18,38 @@ describe('takeLock', () => {
   test('is there for one, and gone without a trace afterwards', async () => {
     const dir = tree();
     const { host } = memoryHost();
-    const lock = await takeLock(dir, host, NOW);
-    await expect(takeLock(dir, host, NOW)).rejects.toMatchObject({
+    const lock = await takeLock(join(dir, 'lock'), host, NOW);
+    await expect(takeLock(join(dir, 'lock'), host, NOW)).rejects.toMatchObject({
       exit: 'refused',
       message: 'another ctfix is at work here: process 100, since 2026-11-24T05:45:12.000Z',
     });
     lock.release();
     expect(readdirSync(dir)).toEqual([]);
-    (await takeLock(dir, host, NOW)).release();
+    (await takeLock(join(dir, 'lock'), host, NOW)).release();
+  });
+
+  test('who waits has it as soon as the one that holds it has ended, dead or alive', async () => {
+    for (const dies of [true, false]) {
+      const path = join(tree(), 'lock');
+      const memory = memoryHost();
+      const first = await takeLock(path, memory.host, NOW);
+      let waits = 0;
+      const lock = await takeLock(path, memory.host, NOW, async () => {
+        if (++waits < 3) return;
+        if (dies) memory.restart();
+        else first.release();
+      });
+      expect(waits).toBe(3);
+      expect(existsSync(path)).toBe(true);
+      lock.release();
+      expect(existsSync(path)).toBe(false);
+    }
+  });
+
+  test('other names beside it are left alone', async () => {
+    const dir = tree({ 'lockd.pid': '7', 'other.lock': 'x' });
+    (await takeLock(join(dir, 'lock'), memoryHost().host, NOW)).release();
+    expect(readdirSync(dir)).toEqual(['lockd.pid', 'other.lock']);
   });
 
   test.each([
@@ -54,9 +78,9 @@ describe('takeLock', () => {
   ])('a holder that does not run any more holds nothing: %s', async (_, pass) => {
     const dir = tree();
     const memory = memoryHost();
-    await takeLock(dir, memory.host, NOW);
+    await takeLock(join(dir, 'lock'), memory.host, NOW);
     pass(memory);
-    const lock = await takeLock(dir, memory.host, NOW);
+    const lock = await takeLock(join(dir, 'lock'), memory.host, NOW);
     lock.release();
     expect(readdirSync(dir)).toEqual([]);
   });
@@ -65,7 +89,7 @@ describe('takeLock', () => {
     'a lock file that says %j is nobody’s',
     async (text) => {
       const dir = tree({ lock: text });
-      (await takeLock(dir, memoryHost().host, NOW)).release();
+      (await takeLock(join(dir, 'lock'), memoryHost().host, NOW)).release();
       expect(readdirSync(dir)).toEqual([]);
     },
   );
@@ -75,7 +99,7 @@ describe('takeLock', () => {
     const memory = memoryHost();
     const owner = async () => {
       const before = readdirSync(dir);
-      await takeLock(dir, memory.host, NOW);
+      await takeLock(join(dir, 'lock'), memory.host, NOW);
       expect(before).toEqual([]);
       return readFileSync(join(dir, 'lock'), 'utf8');
     };
@@ -84,7 +108,7 @@ describe('takeLock', () => {
     writeFileSync(join(dir, `lock.${nonce}`), JSON.stringify({ ...JSON.parse(first), nonce: 'abcd' }));
     writeFileSync(join(dir, 'lock-0123.tmp'), first);
     memory.restart();
-    (await takeLock(dir, memory.host, NOW)).release();
+    (await takeLock(join(dir, 'lock'), memory.host, NOW)).release();
     expect(readdirSync(dir)).toEqual([]);
   });
 });
@@ -115,7 +139,7 @@ test('in whatever order processes look, take over and die: never two at once, an
       const holders = new Set<number>();
       const together: number[][] = [];
       const work = async (pid: number) => {
-        const lock = await takeLock(dir, hostOf(pid), NOW).catch(() => undefined);
+        const lock = await takeLock(join(dir, 'lock'), hostOf(pid), NOW).catch(() => undefined);
         if (lock === undefined) return;
         holders.add(pid);
         const now = [...holders].filter((each) => alive.has(each));
@@ -125,7 +149,7 @@ test('in whatever order processes look, take over and die: never two at once, an
         holders.delete(pid);
         lock.release();
       };
-      const first = takeLock(dir, hostOf(1), NOW);
+      const first = takeLock(join(dir, 'lock'), hostOf(1), NOW);
       await s.waitFor(first);
       alive.delete(1);
       for (const pid of [2, 3, 4, 5]) work(pid);
@@ -133,7 +157,7 @@ test('in whatever order processes look, take over and die: never two at once, an
       await s.waitAll();
       expect(together).toEqual([]);
       for (const pid of [2, 3, 4, 5]) alive.delete(pid);
-      (await s.waitFor(takeLock(dir, hostOf(6), NOW))).release();
+      (await s.waitFor(takeLock(join(dir, 'lock'), hostOf(6), NOW))).release();
       expect(readdirSync(dir)).toEqual([]);
       rmSync(dir, { recursive: true });
     }),
@@ -146,7 +170,7 @@ const WORKER = `
   import { readFileSync, writeFileSync } from 'node:fs';
   import { takeLock } from './src/apply/lock.ts';
   import { localHost } from './src/host/local.ts';
-  const [dir, proof] = process.argv.slice(2);
+  const [path, proof] = process.argv.slice(2);
   const host = localHost();
   let held = 0;
   process.stdout.write('ready\\n');
@@ -154,7 +178,7 @@ const WORKER = `
   while (Date.now() < end) {
     let lock;
     try {
-      lock = await takeLock(dir, host, new Date());
+      lock = await takeLock(path, host, new Date());
     } catch (error) {
       if (error.exit === 'refused') continue;
       console.log('ERROR ' + error.stack.replaceAll('\\n', ' '));
@@ -181,7 +205,7 @@ describe('real processes', () => {
     const bad: string[] = [];
     let taken = 0;
     const start = () => {
-      const child = spawn(process.execPath, [path, state, join(dir, 'proof')], {
+      const child = spawn(process.execPath, [path, join(state, 'lock'), join(dir, 'proof')], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       createInterface({ input: child.stdout }).on('line', (line) => {

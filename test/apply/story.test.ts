@@ -22,6 +22,7 @@ function setUp(options: PlanOptions, files: Record<string, string>, kernel: Part
   const deps = {
     host: memory.host,
     stateDir: dir,
+    lockPath: `${dir}/lock`,
     now: () => new Date('2026-11-24T05:45:12Z'),
     sleep: async () => {},
     progress: () => {},

@@ -44,6 +44,7 @@ export function fakeDeps(more: Partial<Deps> = {}, answers: readonly string[] = 
     templates: { modprobe: '', sysctl: '', udev: '', install: '' },
     version: '0.1.0',
     stateDir: '/var/lib/ctfix',
+    lockPath: `${more.stateDir ?? '/dev/shm'}/lock`,
     ...more,
   };
   return { deps, said };

@@ -87,6 +87,7 @@ export function depsFor(host: Host, dir: string, plan: Plan, more: Partial<Apply
   return {
     host,
     stateDir: dir,
+    lockPath: `${dir}/lock`,
     now: () => new Date('2026-11-24T05:45:12Z'),
     sleep: async () => {},
     progress: () => {},

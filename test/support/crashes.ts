@@ -87,6 +87,8 @@ function depsOver(world: World, dir: string, at?: (moment: string) => void): App
   return {
     host: hostOver(world, at),
     stateDir: dir,
+    // Beside the records, so that a copy has both; after a boot it is nobody’s, which is as good as gone.
+    lockPath: join(dir, 'lock'),
     now: () => new Date(clock),
     sleep: async (ms) => {
       clock += ms;
