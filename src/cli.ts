@@ -59,8 +59,12 @@ const deps: Deps = {
       { stdin: process.stdin, stdout: stdout() },
       inPlace && env.TERM !== 'dumb',
     ),
-  catchSignals: (way = 'after-step') =>
-    catchSignals(way, { on: (signal, heard) => process.on(signal, heard), note, exit: () => process.exit(EXIT.stuck) }),
+  catchSignals: (way, hasBegun = () => true) =>
+    catchSignals(way, hasBegun, {
+      on: (signal, heard) => process.on(signal, heard),
+      note,
+      exit: (begun) => process.exit(begun ? EXIT.stuck : EXIT.failed),
+    }),
   isRoot,
   recovery: () => ({ argv: ownWords(), unit: recoverUnit }),
   templates: { modprobe, sysctl, udev, install },

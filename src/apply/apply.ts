@@ -81,9 +81,10 @@ function movedSince(plan: Plan, facts: Facts, fresh: Awaited<ReturnType<ApplyDep
 }
 
 async function carryOut(plan: Plan, deps: ApplyDeps): Promise<Outcome> {
+  const begin = await beginLine(plan, deps);
   if (deps.interrupted())
     return { exit: 'failed', lines: [{ kind: 'failed', text: 'a signal came before the first step' }] };
-  const begin = await beginLine(plan, deps);
+  deps.begun?.();
   let journal: Journal;
   let net: OutcomeLine[];
   try {

@@ -26,6 +26,8 @@ export type ApplyDeps = {
   progress(text: string): void;
   /** true once SIGINT, SIGTERM or SIGHUP came; looked at between steps, never in the middle of one */
   interrupted(): boolean;
+  /** told before the first thing of a change is written: from then on there can be something to clear up */
+  begun?(): void;
   /** facts and plan once more, with the options of the plan that is applied; `moved`: why a saved one is stale */
   survey(): Promise<{ readonly facts: Facts; readonly plan: Plan; readonly moved?: readonly Moved[] }>;
   readonly recovery: Recovery;

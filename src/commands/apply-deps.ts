@@ -17,6 +17,8 @@ export async function applyDeps(
 ): Promise<ApplyDeps> {
   const host = await deps.change(flags);
   const view = deps.view('stderr', flags);
+  // Only apply begins something: what takes back or confirms is at work on what is there.
+  let begun = way !== 'after-step';
   return {
     host,
     stateDir: deps.stateDir,
@@ -24,7 +26,10 @@ export async function applyDeps(
     now: deps.now,
     sleep: deps.sleep,
     progress: (text) => deps.note(progressLine(text, view)),
-    interrupted: deps.catchSignals(way),
+    interrupted: deps.catchSignals(way, () => begun),
+    begun: () => {
+      begun = true;
+    },
     survey,
     recovery: deps.recovery(),
   };

@@ -34,8 +34,11 @@ export type Deps = {
   watched(): boolean;
   /** for a command that goes on until it is ended; `inPlace`: it would like to draw on a terminal */
   openTerminal(inPlace: boolean): Promise<Terminal>;
-  /** from this call on a signal only sets the flag that the result tells; a second one ends the process */
-  catchSignals(way?: SignalWay): () => boolean;
+  /**
+   * from this call on a signal only sets the flag that the result tells; a second one ends the process, as failed where
+   * nothing has begun and as stuck otherwise
+   */
+  catchSignals(way: SignalWay, hasBegun?: () => boolean): () => boolean;
   readonly isRoot: boolean;
   /** what root runs later, when this process is gone */
   recovery(): Recovery;

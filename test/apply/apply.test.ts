@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { apply } from '../../src/apply/apply.ts';
@@ -100,6 +100,17 @@ describe('apply', () => {
     const outcome = await apply(plan, facts, { ...deps, interrupted: () => looks++ >= after });
     expect(outcome.exit).toBe(exit);
     expect(memory.snapshot()).toEqual(before);
+  });
+
+  test('it tells that it begins before it writes anything, and not at all where a signal came before', async () => {
+    const { memory, plan, deps, facts, dir } = await setUp();
+    const before = memory.snapshot();
+    const told: unknown[] = [];
+    const begun = () => told.push({ same: memory.snapshot(), journals: readdirSync(join(dir, 'journal')) });
+    await apply(plan, facts, { ...deps, begun, interrupted: () => true });
+    expect(told).toEqual([]);
+    expect((await apply(plan, facts, { ...deps, begun })).exit).toBe('ok');
+    expect(told).toEqual([{ same: before, journals: [] }]);
   });
 
   test('max is never set below the count of that moment', async () => {

@@ -127,6 +127,23 @@ describe('the work', () => {
     expect(said.out).toContain('ctfix rollback x1');
   });
 
+  test('has begun for the one who catches signals once it says so, not while it looks', async () => {
+    let hasBegun = () => true;
+    const catchSignals = (_way: string, asked = () => true) => {
+      hasBegun = asked;
+      return () => false;
+    };
+    const seen: boolean[] = [];
+    apply.mockImplementation(async (_plan: Plan, _facts: Facts, deps: ApplyDeps) => {
+      seen.push(hasBegun());
+      deps.begun?.();
+      seen.push(hasBegun());
+      return done;
+    });
+    await run(['--yes'], { catchSignals });
+    expect(seen).toEqual([false, true]);
+  });
+
   test.each(['ok', 'failed', 'refused', 'stale', 'rolledBack', 'stuck'] as const)(
     'ended with %s, so does the command',
     async (exit) => {
