@@ -4,7 +4,7 @@
  */
 import { isNearlyFull } from './kernel.ts';
 import { type ChangeRecord, type Facts, isKnown, known, type LogLine, type Plan } from './model.ts';
-import { nextBoot } from './nextboot.ts';
+import { byMemory, nextBoot } from './nextboot.ts';
 import { overflowHere } from './overflow.ts';
 import { duration, grouped } from './render/numbers.ts';
 
@@ -49,7 +49,9 @@ function baseline(facts: Facts): Since {
     if (bootId === lastChange.bootId) return { since: 'change', change: lastChange };
   }
   const { boot, load } = nextBoot(facts);
-  const given = [boot.max, load.max].map((held) => (held?.by === 'kube-proxy' ? 0 : (held?.value ?? 0)));
+  // Where nothing tells what else gives it, what is more than the kernel takes by itself was set by somebody.
+  const own = byMemory(facts).max?.value ?? 0;
+  const given = [boot.max, load.max].map((held) => (held?.by === 'kube-proxy' ? 0 : (held?.value ?? own)));
   if (max !== undefined && !given.includes(0) && max > Math.max(...given)) {
     return { since: 'now', why: `max was raised to ${grouped(max)} at a time unknown, maybe after them` };
   }
