@@ -13,9 +13,12 @@ export type Drop = {
 
 type DropName = keyof typeof MEANING;
 
-/** Source: ct_cpu_seq_show, early_drop, __nf_conntrack_alloc and __nf_conntrack_confirm in the kernel. */
+/**
+ * Source: ct_cpu_seq_show, early_drop, __nf_conntrack_alloc, __nf_conntrack_confirm and nf_ct_resolve_clash in the kernel;
+ * unclashedDrops tells what of `drop` can be a full table.
+ */
 const MEANING = {
-  drop: 'packets dropped: the table was full, or there was no memory for a flow',
+  drop: 'packets dropped: table full, two made the same flow, no memory, bad state',
   early_drop: 'flows evicted to make room: the table was over its max',
   insert_failed: 'flows not inserted: the same one was there already (DNS races), or the chain was too long',
   chaintoolong: 'of these, because the chain was too long: too few buckets',

@@ -97,7 +97,7 @@ function troubled(facts: Facts): Trouble[] {
     if (first === undefined || later === undefined) return [];
     const { entries = 0, early_drop: early = 0 } = later;
     const rises = overflowOf({ count: later.entries, max: known(facts.table.max), first, later });
-    const [rise, drops] = [rises.drop + rises.early_drop, unclashedDrops(later)];
+    const [rise, drops] = [rises.drop + rises.early_drop, unclashedDrops(first) + unclashedDrops(later, first)];
     const full = isNearlyFull(entries, max);
     if (!full && rise === 0 && early === 0 && drops === 0) return [];
     const share = max > 0 ? ` of ${grouped(max)} (${percent(entries / max)})` : '';

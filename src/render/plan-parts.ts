@@ -1,6 +1,7 @@
 /** The parts of a plan that every form of it shows: verdict, head, evidence. Pure. */
 import { EXIT } from '../errors.ts';
 import { type Facts, isEmpty, isKnown, known, type LogLine, type Maybe, type Plan, type Verdict } from '../model.ts';
+import { unclashedDrops } from '../overflow.ts';
 import { hostWords } from './host.ts';
 import { bytes, duration, grouped, instant, percent, plural } from './numbers.ts';
 import type { SavedNote } from './plan-saved.ts';
@@ -122,15 +123,24 @@ function when(line: LogLine, facts: SeenFacts, now: Date): string {
 }
 
 function drops(facts: SeenFacts): [string, string][] {
-  const first = known(facts.table.counters);
+  const first = known(facts.table.counters) ?? {};
   const later = known(facts.table.countersLater) ?? first;
-  return ['drop', 'early_drop'].flatMap((name): [string, string][] => {
-    const total = later?.[name] ?? 0;
-    const rise = total - (first?.[name] ?? 0);
-    if (total === 0) return [];
-    const now = rise > 0 ? `, ${grouped(rise)} of them between two looks just now` : ', none just now';
-    return [[`${name} counter`, `${grouped(total)} in all${now}`]];
-  });
+  const { drop = 0, early_drop: evicted = 0 } = later;
+  const rise = unclashedDrops(later, first);
+  const unclashed = unclashedDrops(first) + rise;
+  const clashes =
+    unclashed < drop ? ` (${grouped(drop - unclashed)} more may be two packets that made the same flow)` : '';
+  return [
+    ...counterRow('drop', unclashed, rise, clashes),
+    ...counterRow('early_drop', evicted, evicted - (first.early_drop ?? 0)),
+  ];
+}
+
+/** @param more what else the counter counts, with a space before it */
+function counterRow(name: string, total: number, rise: number, more = ''): [string, string][] {
+  if (total === 0) return [];
+  const now = rise > 0 ? `, ${grouped(rise)} of them between two looks just now` : ', none just now';
+  return [[`${name} counter`, `${grouped(total)} in all${now}${more}`]];
 }
 
 /** Notes of the plan and of its sizing, each once. */

@@ -7,7 +7,7 @@ import { alarmOf, type Paint, paint, type View } from './paint.ts';
 
 /** What the reader of a screen needs beside the kernel's own name. */
 const MEANING: Readonly<Record<Cause, string>> = {
-  drop: 'packets: table full, no memory, bad state',
+  drop: 'packets: table full, two at once, no memory',
   early_drop: 'flows thrown out of a full table',
   insert_failed: 'packets: two at once, or chain too long',
   chaintoolong: 'packets: hash too short for these flows',

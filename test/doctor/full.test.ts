@@ -146,6 +146,13 @@ describe('namespace-full', () => {
       { namespaces: [there(40_000, { drop: 4, insert_failed: 4 }, { drop: 9, insert_failed: 9 })] },
       undefined,
     ],
+    [
+      'drops go on there, where resolved clashes were counted before (5.4)',
+      {},
+      { namespaces: [there(40_000, { drop: 4, insert_failed: 90 }, { drop: 9, insert_failed: 90 })] },
+      'critical',
+      /5 packets dropped[\s\S]*5 of them in half a second/,
+    ],
     ['evictions there, no line', {}, { namespaces: [there(9, {}, { early_drop: 1 })] }, 'critical', where],
     ['drops of long ago, no line', {}, { namespaces: [there(9, { drop: 4 })] }, undefined],
     ['others are fine', {}, { namespaces: [there(900)] }, undefined],

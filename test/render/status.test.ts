@@ -73,7 +73,7 @@ test('the target and what does not hold of it', () => {
 test('drops that go on are told', () => {
   const table = { counters: { drop: 5 }, countersLater: { drop: 12 } };
   expect(statusText(status({ table }), PLAIN)).toMatch(
-    /\n {2}drop {2}12 {2}packets dropped: .*\(7 while we\n *looked\)\n/,
+    /\n {2}drop {2}12 {2}packets dropped: table full, two made the same flow, .*\(7 while we\n *looked\)\n/,
   );
 });
 

@@ -47,7 +47,7 @@ test('the screen', () => {
     time to full  43 s, at +300 flows/s of late
 
     drops               now     in all  since 2026-11-24 09:00:00Z
-    drop              120/s        240  packets: table full, no memory, bad state
+    drop              120/s        240  packets: table full, two at once, no memory
     early_drop        1.5/s          3  flows thrown out of a full table
     insert_failed       0/s          0  packets: two at once, or chain too long
     chaintoolong        0/s          0  packets: hash too short for these flows
