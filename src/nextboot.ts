@@ -7,7 +7,7 @@
  * whenever it starts, tuned its profile, and kube-proxy raises what is lower than its own numbers.
  */
 import { bucketsKeyIsWritable, type Defaults, loadDefaults, roundBuckets, zeroMeansNoLimit } from './kernel.ts';
-import { type Facts, known, type Maybe, type SysctlLine } from './model.ts';
+import { type Facts, known, type Maybe, type Problem, type SysctlLine } from './model.ts';
 import { BUCKETS_KEY, MAX_KEY, placeOf } from './own.ts';
 
 /** A value that something decides; `file` and `line` where a line of a file does. */
@@ -51,8 +51,26 @@ export function decidedOutside({ table, machine }: Facts): string | undefined {
   return machine.container === undefined ? undefined : 'it is decided on the host of this container';
 }
 
+/**
+ * A line of modprobe.d with which the next load of the module fails: there is no key then, and no stateful rule; undefined
+ * where there is none, or nothing is loaded here.
+ */
+export function failingLine(facts: Facts): Problem | undefined {
+  if (facts.module.state === 'builtin' || decidedOutside(facts) !== undefined) return undefined;
+  return facts.problems.find(
+    ({ file, line, what }) => line !== undefined && /\/modprobe\.d\/[^/]+$/.test(file) && /cannot be loaded/.test(what),
+  );
+}
+
 /** What decides a key at the next boot, a size or any other, or why that is unknown; undefined where nothing sets it. */
 export function heldAtBoot(facts: Facts, key: string): Maybe<Held> | undefined {
+  const failing = failingLine(facts);
+  if (failing === undefined) return heldOnceLoaded(facts, key);
+  return { unknown: `nf_conntrack cannot be loaded: ${placeOf(failing)}` };
+}
+
+/** The same where the module could be loaded after all. */
+export function heldOnceLoaded(facts: Facts, key: string): Maybe<Held> | undefined {
   const outside = decidedOutside(facts);
   if (outside !== undefined) return { unknown: `${outside}${askedHere(facts, key)}` };
   if (key !== MAX_KEY && key !== BUCKETS_KEY) return nextLine(facts, key, 'boot');

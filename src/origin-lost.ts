@@ -1,7 +1,16 @@
 /** What files ask for and do not get: lines that are read too early, taken back, beaten or not read at all. Pure. */
 import { roundBuckets } from './kernel.ts';
 import { type Facts, known, type SysctlLine } from './model.ts';
-import { applier, bootOrder, decidedOutside, type Held, heldAtBoot, isAlias, takes, ufwStarts } from './nextboot.ts';
+import {
+  applier,
+  bootOrder,
+  decidedOutside,
+  type Held,
+  heldOnceLoaded,
+  isAlias,
+  takes,
+  ufwStarts,
+} from './nextboot.ts';
 import { BUCKETS_KEY, keyOf, placeOf } from './own.ts';
 
 /** A line that has no effect on the value after the next boot. */
@@ -42,7 +51,7 @@ export function lostText(lost: Lost): string {
 export function lostOf(facts: Facts, name: string, live: string | undefined): Lost[] {
   if (decidedOutside(facts) !== undefined) return [];
   const key = keyOf(name);
-  const held = heldAtBoot(facts, key);
+  const held = heldOnceLoaded(facts, key);
   const winner = held === undefined ? undefined : known(held);
   const lines = [...sysctlLost(facts, key, winner, live), ...(key === BUCKETS_KEY ? optionLost(facts, winner) : [])];
   const same = (value: string) => winner !== undefined && rounded(facts, key, value) === winner.value;

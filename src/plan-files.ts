@@ -7,7 +7,7 @@ import { exclusions, type FileEdit, fileClashes, ownerClashes, settle, type Want
 import { assignment, lineOf, withKeys } from './drop-ins.ts';
 import { bucketsKeyIsWritable, eventComesAfterKeys, roundBuckets } from './kernel.ts';
 import { type Facts, known, type PlanOptions, type Refusal, type Sizing, type SysctlLine } from './model.ts';
-import { isActive, isAlias, type Moment, nextLine } from './nextboot.ts';
+import { failingLine, isActive, isAlias, type Moment, nextLine } from './nextboot.ts';
 import { BUCKETS_KEY, keyOf, MAX_KEY, OWN, placeOf } from './own.ts';
 import { KUBE_PROXY_REMEDY } from './owners.ts';
 import { type Files, modprobeFiles } from './plan-modprobe.ts';
@@ -54,15 +54,17 @@ function needsOf(facts: Facts, { targets }: Sizing, options: PlanOptions): Needs
   const { boot, load } = present.next;
   const builtin = facts.module.state === 'builtin';
   const now = asItIs(present);
+  const failing = failingLine(facts) !== undefined;
   const table =
     options.max !== undefined ||
     options.hashsize !== undefined ||
+    failing ||
     now.max !== targets.max ||
     now.buckets !== targets.buckets ||
     (boot.max !== undefined && isLess(boot.max.value, targets.max)) ||
     (boot.buckets !== undefined && boot.buckets.value < targets.buckets);
   const holds = (name: 'max' | 'buckets') => boot[name]?.value === targets[name] && load[name]?.value === targets[name];
-  const buckets = table && !holds('buckets');
+  const buckets = table && (failing || !holds('buckets'));
   const option = buckets && !builtin;
   const max = table && (option || !holds('max'));
   const timeouts = Object.entries(targets.values).flatMap(([name, value]) => timeout(facts, name, Number(value)));

@@ -10,7 +10,7 @@ import {
   type Sizing,
   type StrategyChoice,
 } from './model.ts';
-import { type Held, heldAtBoot, isActive, nextBoot } from './nextboot.ts';
+import { failingLine, type Held, heldAtBoot, isActive, nextBoot } from './nextboot.ts';
 import { BUCKETS_KEY, keyOf, MAX_KEY, OWN, placeOf } from './own.ts';
 import { KUBE_PROXY_REMEDY } from './owners.ts';
 import { isLess } from './present.ts';
@@ -119,7 +119,7 @@ export function unknownsOf(facts: Facts): Plan['unknowns'] {
     ...(loaded
       ? row('the slab object', table.slabObject, 'the exact memory for a flow; the figure by kernel version is taken')
       : []),
-    ...(loaded ? nextBootRows(facts) : []),
+    ...(loaded && failingLine(facts) === undefined ? nextBootRows(facts) : []),
     ...row('the boot id', machine.bootId, 'whether the last change was made since the boot'),
   ];
 }

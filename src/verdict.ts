@@ -3,8 +3,8 @@ import { type Case, longestRatio } from './demand.ts';
 import { averageChain, bucketsKeyIsWritable } from './kernel.ts';
 import { billOf } from './memory.ts';
 import type { Refusal, Sizing, Verdict } from './model.ts';
-import { type Held, nextLine } from './nextboot.ts';
-import { keyOf } from './own.ts';
+import { failingLine, type Held, nextLine } from './nextboot.ts';
+import { keyOf, placeOf } from './own.ts';
 import { isLess, type Present } from './present.ts';
 import { bytes, grouped } from './render/numbers.ts';
 import type { Numbers } from './sizing.ts';
@@ -15,7 +15,13 @@ type Values = Readonly<Record<string, string>>;
 
 /** Verdict, reasons, refusals and notes for a table and timeouts. */
 export function judge(it: Case, table: Numbers, values: Values): Judged {
-  const needed = [...grown(it, table), ...lowered(it, table), ...tooShort(it, table), ...lost(it, table)];
+  const needed = [
+    ...grown(it, table),
+    ...lowered(it, table),
+    ...tooShort(it, table),
+    ...unloadable(it),
+    ...lost(it, table),
+  ];
   const asked = requestedTable(it, table);
   const timeouts = requestedTimeouts(it, values);
   const extra = it.options.precaution === true && table.grows;
@@ -58,6 +64,12 @@ function lowered({ present }: Case, { max }: Numbers): string[] {
   if (present.max === undefined || isLess(max, present.max) || asked.max === undefined || live === undefined) return [];
   if (!isLess(live, asked.max.value)) return [];
   return [`${asked.max.why}: max ${limit(asked.max.value)}, but the kernel has ${limit(live)}`];
+}
+
+/** The next load of the module fails. */
+function unloadable({ facts }: Case): string[] {
+  const line = failingLine(facts);
+  return line === undefined ? [] : [`${placeOf(line)}: ${line.what}; the next boot would have no nf_conntrack`];
 }
 
 /** Values that nothing applies, or that the next boot would lose. */
@@ -140,11 +152,14 @@ function nothing({ present, demand, evidence, shortChains, ratio }: Case, table:
   const most = longestRatio({ shortChains, ratio });
   const each = `, a full one has ${Math.round(buckets * 100) / 100} for each bucket (up to ${most} is fine)`;
   const hash = buckets > 0 ? each : '';
-  return [...stands, `max ${limit(max)} is enough for ${flows}${hash}${owner}${keeps(present.next.boot)}`];
+  return [...stands, `max ${limit(max)} is enough for ${flows}${hash}${owner}${keeps(max, present.next.boot)}`];
 }
 
-function keeps({ max, unknown = 'nothing tells' }: Present['next']['boot']): string {
-  return max === undefined ? `; what the next boot gives is unknown: ${unknown}` : ', and the next boot keeps it';
+function keeps(now: number, { max, unknown = 'nothing tells' }: Present['next']['boot']): string {
+  if (max === undefined) return `; what the next boot gives is unknown: ${unknown}`;
+  return max.value === now
+    ? ', and the next boot keeps it'
+    : `, and the next boot gives ${limit(max.value)} (${max.why})`;
 }
 
 function limit(max: number): string {

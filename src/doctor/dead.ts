@@ -2,11 +2,20 @@
 import { longestRatio } from '../demand.ts';
 import { averageChain, bucketsKeyIsWritable } from '../kernel.ts';
 import { type Facts, known, type ModprobeLine, type SysctlLine } from '../model.ts';
-import { nextBoot } from '../nextboot.ts';
+import { failingLine, nextBoot } from '../nextboot.ts';
 import { type Lost, lostText } from '../origin.ts';
 import { MAX_KEY, placeOf } from '../own.ts';
 import { grouped } from '../render/numbers.ts';
-import { type Finding, leavesGap, passedOver, quoted, type Rule, type Seen, type Severity } from './finding.ts';
+import {
+  type Finding,
+  leavesGap,
+  passedOver,
+  quoted,
+  type Remedy,
+  type Rule,
+  type Seen,
+  type Severity,
+} from './finding.ts';
 import { letCtfix, wayOf } from './remedy.ts';
 
 /** An options line with which the module cannot be loaded, or not as it reads: spaces around `=`, CR LF, no number. */
@@ -14,20 +23,25 @@ export function brokenOption({ facts }: Seen): Finding | undefined {
   const broken = facts.problems.filter(({ file, line }) => line !== undefined && /\/modprobe\.d\/[^/]+$/.test(file));
   const [first] = broken;
   if (first === undefined) return undefined;
-  const fails = broken.some(({ what }) => /cannot be loaded/.test(what));
+  const fails = failingLine(facts);
+  const builtin = facts.module.state === 'builtin';
+  const proof = broken.map((each) => `${placeOf(each)}: ${each.what}`);
+  if (fails === undefined) {
+    const does = builtin ? 'has no effect: nf_conntrack is built into this kernel' : 'does not do what it says';
+    return { code: 'broken-option', severity: 'note', what: `${placeOf(first)} ${does}`, proof, remedies: [WRITE_IT] };
+  }
   return {
     code: 'broken-option',
-    severity: fails ? 'warning' : 'note',
-    what: fails
-      ? `${placeOf(first)}: nf_conntrack cannot be loaded with this line, and no stateful rule of the firewall without nf_conntrack`
-      : `${placeOf(first)} does not do what it says`,
-    proof: broken.map((each) => `${placeOf(each)}: ${each.what}`),
-    remedies: [
-      { say: 'write it as "options nf_conntrack hashsize=N", without spaces around the "=" and with LF alone' },
-      ...(fails ? letCtfix(facts, 'or let ctfix repair it', {}) : []),
-    ],
+    severity: 'warning',
+    what: `${placeOf(fails)}: nf_conntrack cannot be loaded with this line, and no stateful rule of the firewall without nf_conntrack`,
+    proof,
+    remedies: [WRITE_IT, ...letCtfix(facts, 'or let ctfix repair it', {})],
   };
 }
+
+const WRITE_IT: Remedy = {
+  say: 'write it as "options nf_conntrack hashsize=N", without spaces around the "=" and with LF alone',
+};
 
 /** Lines of sysctl files that are passed over for what they are: refused, taken back, no assignment. */
 export function deadLine(seen: Seen): Finding | undefined {

@@ -1,6 +1,6 @@
 /** Somebody else writes the value: a later file, ufw, tuned, kube-proxy, the kernel command line, iptables-services. Pure. */
 import { type Facts, known, type PlanOptions } from '../model.ts';
-import { isActive, nextBoot } from '../nextboot.ts';
+import { failingLine, isActive, nextBoot } from '../nextboot.ts';
 import { type Lost, lostText, type Origin } from '../origin.ts';
 import { BUCKETS_KEY, MAX_KEY, OWN } from '../own.ts';
 import { KUBE_PROXY_REMEDY, remedyFor, ufwSetting } from '../owners.ts';
@@ -31,6 +31,8 @@ function beaten(seen: Seen): readonly Passed[] {
 
 /** A value in a file does not count, because something else sets another one later. */
 export function anotherOwner(seen: Seen): Finding | undefined {
+  // Then a boot has no value at all.
+  if (failingLine(seen.facts) !== undefined) return undefined;
   const lines = beaten(seen);
   const bad = lines.filter(({ origin, lost }) => matters(seen, origin, lost));
   const told = bad.length > 0 ? bad : lines;

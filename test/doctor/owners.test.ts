@@ -223,6 +223,13 @@ describe('since the boot, and at the next one', () => {
       /--hashsize 131072/,
     ],
     ['as the files say', { files: { [OURS]: sets(500_000), ...HOOK }, table: live(500_000) }, {}, undefined],
+    [
+      '8 × hashsize, which nobody asked for',
+      { files: { '/etc/modprobe.d/a.conf': 'options nf_conntrack hashsize=65536\n' } },
+      {},
+      undefined,
+    ],
+    ['8 × hashsize of the kernel command line', { cmdlineHashsize: 65_536 }, {}, undefined],
   ]);
   checkRule('next-boot-loses', [
     [
