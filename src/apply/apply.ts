@@ -5,7 +5,7 @@ import { movedLines, stepsMoved } from '../moved.ts';
 import { beginOf, executeAll } from './execute.ts';
 import { createJournal, type Journal, journalIds, newId } from './journal.ts';
 import { takeLock } from './lock.ts';
-import { forgetLast, missingNet, restartTimer, spreadNet, startTimer, stopTimer, takeInNet } from './net.ts';
+import { forgetLast, missingNet, restartTimer, spreadNet, startTimer, stopTimer, takeInNet, tidy } from './net.ts';
 import type { ApplyDeps, Outcome, OutcomeLine } from './outcome.ts';
 import { preflight } from './preflight.ts';
 import { proveModprobe } from './prove.ts';
@@ -196,18 +196,7 @@ export async function endLine(
  * fails.
  */
 export async function finish(deps: ApplyDeps, journal: Journal, outcome: string): Promise<OutcomeLine[]> {
-  const lines: OutcomeLine[] = [];
-  try {
-    rebuildState(deps.stateDir);
-  } catch (error) {
-    lines.push({ kind: 'note', text: `state.json could not be written: ${sentenceOf(error)}` });
-  }
-  const closed = outcome === 'rolled-back' || outcome === 'undone' ? journal.id : undefined;
-  try {
-    lines.push(...(await takeInNet(deps, closed)));
-  } catch (error) {
-    lines.push({ kind: 'note', text: `the unit for the recovery at boot stays: ${sentenceOf(error)}` });
-  }
+  const lines = await tidy(deps, outcome === 'rolled-back' || outcome === 'undone' ? journal.id : undefined);
   if (!(await logChange(deps.host, beginOf(journal.lines), outcome).catch(() => false))) {
     lines.push({ kind: 'note', text: 'the journal of the system has no line about this: logger did not work' });
   }

@@ -5,10 +5,11 @@ import { finish } from './apply.ts';
 import { reopenJournal } from './journal.ts';
 import { takeLock } from './lock.ts';
 import { stopTimer, tidy } from './net.ts';
-import type { ApplyDeps, Outcome } from './outcome.ts';
+import type { ApplyDeps, Outcome, OutcomeLine } from './outcome.ts';
+import { sentenceOf } from './sentence.ts';
 import { recordsIn } from './state.ts';
 import { hasStateDir, openStateDir } from './statedir.ts';
-import { uptimeOf } from './values.ts';
+import { secondsLeft, uptimeOf } from './values.ts';
 import { whoIs } from './who.ts';
 
 /**
@@ -25,18 +26,38 @@ export async function confirm(deps: ApplyDeps): Promise<Outcome> {
   try {
     const all = recordsIn(deps.stateDir);
     const change = all.find(({ pendingConfirm }) => pendingConfirm !== undefined);
-    return change === undefined ? await noneWaits(all.at(-1), deps) : await record(change.id, deps);
+    if (change?.pendingConfirm === undefined) return await noneWaits(all.at(-1), deps);
+    if ((await secondsLeft(deps.host, change.pendingConfirm)) <= 0) throw tooLate(change);
+    return await record(change.id, deps);
   } finally {
     lock.release();
   }
 }
 
-const nothing = (text: string): Outcome => ({ exit: 'ok', lines: [{ kind: 'already', text }] });
+const nothing = (text: string, notes: readonly OutcomeLine[] = []): Outcome => ({
+  exit: 'ok',
+  lines: [{ kind: 'already', text }, ...notes],
+});
+
+function unrecorded(id: string, cause: unknown): CtfixError {
+  return new CtfixError('failed', `that the change ${id} stays could not be recorded: ${sentenceOf(cause)}`, {
+    hint: 'free space for the record, then run it again; until then the change still goes back by itself',
+    cause,
+  });
+}
+
+/** It goes back at this moment, or is back already, and that could not be recorded. */
+function tooLate({ id }: ChangeRecord): CtfixError {
+  return new CtfixError('failed', `the time to confirm the change ${id} is over`, {
+    hint: `it goes back or is back by now; whatever is left of it, this clears it up: sudo ctfix rollback ${id}`,
+  });
+}
 
 async function noneWaits(last: ChangeRecord | undefined, deps: ApplyDeps): Promise<Outcome> {
   if (last === undefined) return nothing('ctfix has changed nothing here');
-  await tidy(deps);
-  if (last.outcome === 'applied') return nothing(`the change ${last.id} is complete; nothing waits to be confirmed`);
+  const notes = await tidy(deps);
+  const whole = `the change ${last.id} is complete; nothing waits to be confirmed`;
+  if (last.outcome === 'applied') return nothing(whole, notes);
   throw new CtfixError('failed', `nothing waits to be confirmed: the change ${last.id} is not in force`, {
     hint: `ctfix history ${last.id} tells what became of it`,
   });
@@ -47,7 +68,11 @@ async function record(id: string, deps: ApplyDeps): Promise<Outcome> {
   try {
     const [at, uptime, who] = [deps.now().toISOString(), await uptimeOf(deps.host), await whoIs(deps.host)];
     // First the line: a timer that fires from now on finds the change confirmed.
-    journal.append({ line: 'confirm', at, uptime, who });
+    try {
+      journal.append({ line: 'confirm', at, uptime, who });
+    } catch (error) {
+      throw unrecorded(id, error);
+    }
     await stopTimer(deps.host, id);
     const lines = await finish(deps, journal, 'confirmed');
     return { exit: 'ok', id, lines: [{ kind: 'done', text: `the change ${id} stays` }, ...lines] };

@@ -67,13 +67,30 @@ export function createJournal(stateDir: string, begin: Begin): Journal {
   }
 }
 
-/** Opens a journal to add to it; a torn last line is cut off first. @throws CtfixError as readJournal */
+/**
+ * Opens a journal to add to it; a torn last line is cut off first. Where the disk does not let it be opened for writing
+ * (read-only, an error), it is one whose `append` throws: what it tells can be taken back all the same.
+ * @throws CtfixError as readJournal
+ */
 export function reopenJournal(stateDir: string, id: string): Journal {
   const path = pathOf(stateDir, id);
   const { lines, length } = parse(path, readRecord(path) ?? '');
-  const fd = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW);
-  ftruncateSync(fd, length);
-  return over(fd, id, { lines, length });
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW);
+    ftruncateSync(fd, length);
+    return over(fd, id, { lines, length });
+  } catch (error) {
+    if (fd !== undefined) closeSync(fd);
+    return readOnly(id, lines, error);
+  }
+}
+
+function readOnly(id: string, lines: readonly JournalLine[], why: unknown): Journal {
+  const append = () => {
+    throw why;
+  };
+  return { id, lines, append, close: () => undefined };
 }
 
 /**

@@ -8,6 +8,7 @@ import type { Plan } from '../model.ts';
 import { placeBootUnit, removeBootUnit } from './boot-unit.ts';
 import type { ApplyDeps, OutcomeLine } from './outcome.ts';
 import { whyNotNow } from './program.ts';
+import { sentenceOf } from './sentence.ts';
 import { isOpen, rebuildState, recordsIn } from './state.ts';
 
 /** True for a change that takes the firewall down: it is never begun without the net. */
@@ -116,8 +117,29 @@ export async function stopTimer(host: Host, id: string): Promise<void> {
   await host.perform({ unit: 'stop', name: `${timerOf(id)}.timer` });
 }
 
-/** What a crash between the last line of a change and its end has left: an old state.json, the unit. */
-export async function tidy(deps: Pick<ApplyDeps, 'host' | 'stateDir'>): Promise<void> {
-  rebuildState(deps.stateDir);
-  await takeInNet(deps);
+/** True while systemd waits for the time of a change, or does what was to be done then. */
+export async function isAwaited(host: ReadHost, id: string): Promise<boolean> {
+  const units = [`${timerOf(id)}.timer`, `${timerOf(id)}.service`];
+  return (await host.run(['systemctl', 'is-active', '--quiet', ...units])).code === 0;
+}
+
+/**
+ * What the end of a change has to do besides its record: the unit goes, and state.json is written anew. Neither keeps the
+ * other from being done, and none undoes a change that is complete when it fails.
+ * @param closed as for takeInNet
+ * @returns notes of what could not be done
+ */
+export async function tidy(deps: Pick<ApplyDeps, 'host' | 'stateDir'>, closed?: string): Promise<OutcomeLine[]> {
+  const lines: OutcomeLine[] = [];
+  try {
+    lines.push(...(await takeInNet(deps, closed)));
+  } catch (error) {
+    lines.push({ kind: 'note', text: `the unit for the recovery at boot stays: ${sentenceOf(error)}` });
+  }
+  try {
+    rebuildState(deps.stateDir);
+  } catch (error) {
+    lines.push({ kind: 'note', text: `state.json could not be written: ${sentenceOf(error)}` });
+  }
+  return lines;
 }

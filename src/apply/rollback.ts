@@ -33,10 +33,11 @@ export async function rollback(id: string | undefined, deps: ApplyDeps): Promise
  * The same where nobody looks: a change that is not open any more is left alone, and what somebody else changed since does
  * not keep the rest from going back.
  * @param why recorded with it
+ * @param wait lets time pass while another ctfix is at work; absent: it is not waited for
  * @returns ok (without id: it was complete or back already), stuck
  */
-export async function takeBackUnattended(id: string, why: string, deps: ApplyDeps): Promise<Outcome> {
-  return locked(deps, async () => {
+export async function takeBackUnattended(id: string, why: string, deps: ApplyDeps, wait?: Wait): Promise<Outcome> {
+  const work = async () => {
     const change = recordsIn(deps.stateDir).find((each) => each.id === id);
     if (change === undefined || !isOpen(change)) return nothing(`the change ${id} is complete, or taken back already`);
     const journal = reopenJournal(deps.stateDir, id);
@@ -45,7 +46,8 @@ export async function takeBackUnattended(id: string, why: string, deps: ApplyDep
     } finally {
       journal.close();
     }
-  });
+  };
+  return locked(deps, work, wait);
 }
 
 /**
@@ -67,9 +69,11 @@ function hadTimer(lines: readonly JournalLine[]): boolean {
   return beginOf(lines).confirmWithin !== undefined;
 }
 
-async function locked<T>(deps: ApplyDeps, work: () => Promise<T>): Promise<T> {
+type Wait = () => Promise<void>;
+
+async function locked<T>(deps: ApplyDeps, work: () => Promise<T>, wait?: Wait): Promise<T> {
   openStateDir(deps.stateDir);
-  const lock = await takeLock(deps.lockPath, deps.host, deps.now());
+  const lock = await takeLock(deps.lockPath, deps.host, deps.now(), wait);
   try {
     return await work();
   } finally {
@@ -77,22 +81,23 @@ async function locked<T>(deps: ApplyDeps, work: () => Promise<T>): Promise<T> {
   }
 }
 
-const nothing = (text: string): Outcome => ({ exit: 'ok', lines: [{ kind: 'already', text }] });
+const nothing = (text: string, notes: readonly OutcomeLine[] = []): Outcome => ({
+  exit: 'ok',
+  lines: [{ kind: 'already', text }, ...notes],
+});
 
 async function takeBack(id: string | undefined, deps: ApplyDeps): Promise<Outcome> {
   const all = recordsIn(deps.stateDir);
   const change = id === undefined ? all.at(-1) : all.find((each) => each.id === id);
   if (change === undefined) {
     if (id !== undefined) throw noSuchChange(id, all);
-    await tidy(deps);
-    return nothing('ctfix has changed nothing here');
+    return nothing('ctfix has changed nothing here', await tidy(deps));
   }
   const journal = reopenJournal(deps.stateDir, change.id);
   try {
     if (isBack(change, journal)) {
       if (hadTimer(journal.lines)) await stopTimer(deps.host, change.id);
-      await tidy(deps);
-      return nothing(backAlready(change, all));
+      return nothing(backAlready(change, all), await tidy(deps));
     }
     const lines = await conflictsOf(deps, journal.lines);
     if (lines.length > 0 && !isDown(change, journal.lines)) return { exit: 'refused', lines };
