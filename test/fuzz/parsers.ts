@@ -23,7 +23,7 @@ import { comparable, managedTables, nftTables, nftUses } from '../../src/facts/r
 import { isBadOption, listeningSockets, optionWords, queuesIn } from '../../src/facts/rules-seen.ts';
 import { establishedIn, isWithin } from '../../src/facts/sockets.ts';
 import { changesOf, parseState } from '../../src/facts/state.ts';
-import { parseMountinfo, parseSwaps } from '../../src/facts/storage.ts';
+import { layersOf, parseMountinfo, parseSwaps } from '../../src/facts/storage.ts';
 import { strayKeys } from '../../src/facts/stray-keys.ts';
 import { effective, exclusions, parseSysctl, printSysctl, sysctlProblems } from '../../src/facts/sysctl-files.ts';
 import { sizeOf } from '../../src/facts/table.ts';
@@ -165,7 +165,7 @@ export function parsersOf(corpus: Corpus): readonly Parser[] {
       'facts/mounts.ts#parseMounts facts/storage.ts#parseMountinfo facts/storage.ts#parseSwaps',
       [...proc.slice(5, 8), ...corpus.recorded(/proc\/mounts/)],
       (text) => mountOf(parseMounts(text), '/proc/sys/net'),
-      parseMountinfo,
+      (text) => parseMountinfo(text).map(({ options }) => layersOf(options)),
       parseSwaps,
     ),
     quiet('facts/sockets.ts#establishedIn', proc.slice(8, 9), establishedIn),
