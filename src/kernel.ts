@@ -45,6 +45,14 @@ export function eventComesAfterKeys(kernel: string): boolean {
   return atLeast(releaseOf(kernel), 5, 11);
 }
 
+/**
+ * Whether a packet that loses a race for a new flow is counted in `drop`, too: from 4.7 on, when races began to be resolved
+ * (nf_ct_resolve_clash, commit 71d8c47fc653).
+ */
+export function clashesAreDrops(kernel: string): boolean {
+  return atLeast(releaseOf(kernel), 4, 7);
+}
+
 /** Whether nf_conntrack_max = 0 means "no limit"; 6.19 rejects it (commit 2b749f257645). */
 export function zeroMeansNoLimit(kernel: string): boolean {
   return !atLeast(releaseOf(kernel), 6, 19);

@@ -1,6 +1,7 @@
 /** Flows that are lost to races, and flows that nobody uses any more. Pure. */
 
 import { isEnding } from '../facts/flow-sample.ts';
+import { clashesAreDrops } from '../kernel.ts';
 import { type Facts, type FlowSample, known } from '../model.ts';
 import { grouped, percent } from '../render/numbers.ts';
 import { CHAIN, counterOf, type Finding, type Remedy, type Seen } from './finding.ts';
@@ -9,26 +10,47 @@ import { letCtfix, SEE_PLAN } from './remedy.ts';
 /** Rarer races than one a minute are part of every busy host. */
 const OFTEN = 1;
 
+type Races = {
+  /** flows that were not inserted, without those whose chain was too long */
+  readonly failed: number;
+  /** how many of these were lost, at most, and how many of them between the two looks */
+  readonly lost: number;
+  readonly rise: number;
+  readonly perMinute: number;
+};
+
+/** A race that is resolved loses nothing, and was counted in insert_failed all the same before 5.10: see unclashedDrops. */
+function racesOf(facts: Facts): Races | undefined {
+  const failed = counterOf(facts, 'insert_failed');
+  const chain = counterOf(facts, ...CHAIN);
+  if (failed === undefined) return undefined;
+  const most = clashesAreDrops(facts.machine.kernel) ? counterOf(facts, 'drop') : undefined;
+  const races = failed.total - (chain?.total ?? 0);
+  const lost = Math.min(races, most?.total ?? races);
+  const rise = Math.min(failed.rise - (chain?.rise ?? 0), most?.rise ?? failed.rise);
+  const perMinute = failed.total === 0 ? 0 : ((failed.perMinute ?? 0) * lost) / failed.total;
+  return { failed: races, lost, rise, perMinute };
+}
+
 /**
  * Two packets made the same new flow at once, and one of them was dropped: mostly DNS, whose resolver sends two questions
  * from one socket. Refused chains are counted in the same column (nf_conntrack_confirm), and have a rule of their own.
  */
 export function insertRaces({ facts }: Seen): Finding | undefined {
-  const failed = counterOf(facts, 'insert_failed');
-  const chain = counterOf(facts, ...CHAIN);
-  if (failed === undefined) return undefined;
-  const [total, rise] = [failed.total - (chain?.total ?? 0), failed.rise - (chain?.rise ?? 0)];
-  const perMinute =
-    failed.perMinute === undefined || failed.total === 0 ? 0 : (failed.perMinute * total) / failed.total;
-  if (rise <= 0 && perMinute < OFTEN) return undefined;
+  const races = racesOf(facts);
+  if (races === undefined || (races.rise <= 0 && races.perMinute < OFTEN)) return undefined;
+  const { failed, lost, rise, perMinute } = races;
+  const upTo = lost < failed ? 'up to ' : '';
+  const some = lost < failed ? `, up to ${grouped(lost)} of them lost` : '';
+  const often = perMinute >= OFTEN ? `, ${upTo}${grouped(Math.round(perMinute))} a minute on average` : '';
+  const now = rise > 0 ? `, ${upTo}${grouped(rise)} in half a second` : ', none just now';
   const sample = known(facts.diagnosis?.sample ?? { unknown: '' });
-  const often = perMinute > 0 ? `, ${grouped(Math.round(perMinute))} a minute on average` : '';
   return {
     code: 'insert-races',
     severity: rise > 0 ? 'warning' : 'note',
     what: 'new flows are lost in races with each other, not for want of room: a larger table does not help',
     proof: [
-      `insert_failed ${grouped(total)}${often}${rise > 0 ? `, ${grouped(rise)} in half a second` : ', none just now'}`,
+      `insert_failed ${grouped(failed)}${some}${often}${now}`,
       ...(sample !== undefined && sample.dns > 0 && sample.flows > 0
         ? [`${percent(sample.dns / sample.flows)} of ${grouped(sample.flows)} flows looked at are DNS`]
         : []),

@@ -104,14 +104,48 @@ describe('insert-races', () => {
   checkRule('insert-races', [
     [
       'now',
-      { table: counters({ insert_failed: 10 }, { insert_failed: 13 }) },
+      { table: counters({ drop: 10, insert_failed: 10 }, { drop: 13, insert_failed: 13 }) },
       { sample: dns },
       'warning',
       /3 in half a second[\s\S]*60 % of 1,000 flows[\s\S]*single-request-reopen/,
     ],
-    ['often since the boot', { table: counters({ insert_failed: 900 }) }, {}, 'note', /11 a minute/],
-    ['now and then', { table: counters({ insert_failed: 20 }) }, {}, undefined],
-    ['all of them are long chains', { table: counters({ insert_failed: 900, chainlength: 900 }) }, {}, undefined],
+    [
+      'often since the boot',
+      { table: counters({ drop: 950, insert_failed: 900 }) },
+      {},
+      'note',
+      /insert_failed 900, 11 a minute/,
+    ],
+    ['now and then', { table: counters({ drop: 20, insert_failed: 20 }) }, {}, undefined],
+    [
+      'all of them are long chains',
+      { table: counters({ drop: 900, insert_failed: 900, chainlength: 900 }) },
+      {},
+      undefined,
+    ],
+    [
+      'resolved without a loss (before 5.10)',
+      { machine: { kernel: '4.18.0-553.el8.x86_64', version: '' }, table: counters({ insert_failed: 900 }) },
+      {},
+      undefined,
+    ],
+    [
+      'some of them resolved',
+      {
+        machine: { kernel: '5.4.0-150-generic', version: '' },
+        table: counters({ drop: 3, insert_failed: 900 }, { drop: 5, insert_failed: 950 }),
+      },
+      {},
+      'warning',
+      /insert_failed 950, up to 5 of them lost, up to 2 in half a second/,
+    ],
+    [
+      'before 4.7 a race is no drop',
+      { machine: { kernel: '3.10.0-1160.el7.x86_64', version: '' }, table: counters({ insert_failed: 900 }) },
+      {},
+      'note',
+      /11 a minute/,
+    ],
     ['counters unknown', { table: { counters: unknown, countersLater: unknown } }, {}, undefined],
   ]);
 });
@@ -186,7 +220,10 @@ describe('elsewhere', () => {
 
 test('critical comes first, notes last, and the order of the rules holds within', () => {
   const facts = patient(
-    { table: { max: 524288, count: 524288, buckets: 65536, ...counters({ insert_failed: 900 }) }, machine: MODERN },
+    {
+      table: { max: 524288, count: 524288, buckets: 65536, ...counters({ drop: 900, insert_failed: 900 }) },
+      machine: MODERN,
+    },
     {
       datapaths: [{ name: 'cilium', trace: '/sys/class/net/cilium_host' }],
       cloud: { interfaces: [{ name: 'a', driver: 'ena', exceeded: 1, exceededLater: 1 }] },
