@@ -88,7 +88,7 @@ async function carryOut(plan: Plan, deps: ApplyDeps): Promise<Outcome> {
   let journal: Journal;
   let net: OutcomeLine[];
   try {
-    net = await spreadNet(plan, deps);
+    net = await spreadNet(plan, deps, begin.id);
     journal = createJournal(deps.stateDir, begin);
   } catch (error) {
     const text = `the change could not be begun: ${sentenceOf(error)}`;

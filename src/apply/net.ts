@@ -37,11 +37,12 @@ function remedy(what: string): string {
 /**
  * Puts the boot unit in place, before the record of the change is begun: whatever is recorded is seen to at the next boot.
  * Where there is no record then, the unit removes itself.
+ * @param id of the change
  * @returns a note where the change goes without recovery at boot
  * @throws StepFailed when a change that must not be begun without it cannot have it
  */
-export async function spreadNet(plan: Plan, deps: ApplyDeps): Promise<OutcomeLine[]> {
-  const reason = await withoutBoot(deps);
+export async function spreadNet(plan: Plan, deps: ApplyDeps, id: string): Promise<OutcomeLine[]> {
+  const reason = await withoutBoot(deps, id);
   const must = isReload(plan) || deps.confirmWithin !== undefined;
   if (must && reason !== undefined) throw new StepFailed(`the recovery at boot could not be prepared: ${reason}`);
   if (reason === undefined) return [];
@@ -61,10 +62,10 @@ export async function forgetLast(host: Host): Promise<void> {
   }
 }
 
-/** Puts the boot unit in place; gives the reason where the host goes without it. */
-export async function withoutBoot({ host, recovery }: ApplyDeps): Promise<string | undefined> {
+/** Puts the boot unit of a change in place; gives the reason where the host goes without it. */
+export async function withoutBoot({ host, recovery }: ApplyDeps, id: string): Promise<string | undefined> {
   try {
-    return await placeBootUnit(host, recovery);
+    return await placeBootUnit(host, recovery, id);
   } catch (error) {
     if (error instanceof HostError) return error.message;
     throw error;

@@ -2,6 +2,7 @@
 import { CtfixError } from '../errors.ts';
 import type { ChangeRecord, JournalLine } from '../model.ts';
 import { endLine, finish } from './apply.ts';
+import { bootUnit } from './boot-unit.ts';
 import { beginOf } from './execute.ts';
 import { noSuchChange } from './history.ts';
 import { type Journal, readJournal, reopenJournal } from './journal.ts';
@@ -24,7 +25,7 @@ export async function rollback(id: string | undefined, deps: ApplyDeps): Promise
     throw new CtfixError('notRoot', 'taking a change back needs root', { hint: 'sudo ctfix rollback' });
   if (!hasStateDir(deps.stateDir)) {
     if (id !== undefined) throw noSuchChange(id, []);
-    return nothing('ctfix has changed nothing here');
+    if ((await bootUnit(deps.host)) === undefined) return nothing('ctfix has changed nothing here');
   }
   return locked(deps, () => takeBack(id, deps));
 }
@@ -88,6 +89,8 @@ const nothing = (text: string, notes: readonly OutcomeLine[] = []): Outcome => (
 
 async function takeBack(id: string | undefined, deps: ApplyDeps): Promise<Outcome> {
   const all = recordsIn(deps.stateDir);
+  const cleared = id === undefined ? await clearedUp(all, deps) : undefined;
+  if (cleared !== undefined) return cleared;
   const change = id === undefined ? all.at(-1) : all.find((each) => each.id === id);
   if (change === undefined) {
     if (id !== undefined) throw noSuchChange(id, all);
@@ -106,6 +109,26 @@ async function takeBack(id: string | undefined, deps: ApplyDeps): Promise<Outcom
   } finally {
     journal.close();
   }
+}
+
+/**
+ * What is left of a ctfix that died before its first record is all that there is to take back: it has changed nothing, and
+ * the change before it is a good one. A unit of the last change itself is of no such one.
+ */
+async function clearedUp(all: readonly ChangeRecord[], deps: ApplyDeps): Promise<Outcome | undefined> {
+  const unit = await bootUnit(deps.host);
+  const last = all.at(-1);
+  if (unit === undefined || all.some(isOpen) || (last !== undefined && unit.change === last.id)) return undefined;
+  const notes = await tidy(deps);
+  const left = await bootUnit(deps.host);
+  if (left !== undefined) {
+    const text = `${left.paths.join(', ')} cannot be removed`;
+    return { exit: 'failed', lines: [{ kind: 'failed', text }, ...notes] };
+  }
+  const meant = all.find(({ id }) => id === unit.change) ?? last;
+  const more = meant?.outcome === 'applied' ? `; the change ${meant.id} stays: ctfix rollback ${meant.id}` : '';
+  const what = `removed what a ctfix that died before it changed anything had left: ${unit.paths.join(', ')}`;
+  return { exit: 'ok', lines: [{ kind: 'undone', text: `${what}; nothing else is taken back${more}` }, ...notes] };
 }
 
 /**
@@ -137,7 +160,7 @@ function backAlready({ id, outcome }: ChangeRecord, all: readonly ChangeRecord[]
 async function undo(journal: Journal, deps: ApplyDeps, why?: string): Promise<Outcome> {
   const { id } = journal;
   const more: OutcomeLine[] = [];
-  await withoutBoot(deps);
+  await withoutBoot(deps, id);
   const being = ['being taken back', why].filter((part) => part !== undefined).join(': ');
   // Said ahead: a crash in the middle of this leaves a change that is unfinished, not one that is in force.
   append(journal, more, await endLine(deps, { outcome: 'unfinished', why: being }));

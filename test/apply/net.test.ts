@@ -27,7 +27,9 @@ describe('the unit at boot', () => {
     };
     expect((await apply(plan, facts, deps(host))).exit).toBe('ok');
     expect(seen).toEqual([
-      'RequiresMountsFor=/usr/local/sbin/ctfix\nExecStart=/usr/local/sbin/ctfix recover --boot\n',
+      expect.stringMatching(
+        /^# For the change 20261124-\S+\nRequiresMountsFor=\/usr\/local\/sbin\/ctfix\nExecStart=\/usr\/local\/sbin\/ctfix recover --boot\n$/,
+      ),
       UNIT,
     ]);
     expect([...memory.files.keys(), ...memory.dirs].filter((path) => /ctfix-recover|sysinit/.test(path))).toEqual([]);
