@@ -76,10 +76,11 @@ function serviceArgv(unit: string, run: Words, after: Words): Argv {
 
 /**
  * systemd-run(1): monotonic time, which no step of the clock moves; without AccuracySec it may be a minute late. A program
- * that is killed is started again.
+ * that is killed is started again, however often: with three seconds between two starts there are never as many as systemd
+ * gives up after (five in ten seconds, systemd-system.conf(5), DefaultStartLimitBurst).
  */
 function timerArgv(unit: string, seconds: number, run: Words): Argv {
   const when = [`--on-active=${seconds}s`, '--timer-property=AccuracySec=1s'];
-  const again = ['-p', 'Restart=on-abnormal', '-p', 'RestartSec=1s'];
+  const again = ['-p', 'Restart=on-abnormal', '-p', 'RestartSec=3s'];
   return ['systemd-run', `--unit=${unit}`, '--quiet', ...when, ...again, '--', ...run];
 }

@@ -26,7 +26,7 @@ test.each<[HostCommand, string]>([
   ],
   [
     { timer: 'ctfix-revert-x', seconds: 90, run: ['/sbin/ctfix', 'recover', 'x'] },
-    'systemd-run --unit=ctfix-revert-x --quiet --on-active=90s --timer-property=AccuracySec=1s -p Restart=on-abnormal -p RestartSec=1s -- /sbin/ctfix recover x',
+    'systemd-run --unit=ctfix-revert-x --quiet --on-active=90s --timer-property=AccuracySec=1s -p Restart=on-abnormal -p RestartSec=3s -- /sbin/ctfix recover x',
   ],
   [{ interrupt: 'a.service' }, 'systemctl kill --kill-who=main --signal=SIGINT a.service'],
   [{ wall: 'ctfix: it -n is' }, 'wall ctfix: it -n is'],

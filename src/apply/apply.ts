@@ -124,13 +124,13 @@ async function execute(journal: Journal, plan: Plan, net: readonly OutcomeLine[]
   try {
     rebuildState(deps.stateDir);
     await forgetLast(deps.host);
-    if (deps.confirmWithin !== undefined) await startTimer(deps, id, deps.confirmWithin);
+    await startTimer(deps, beginOf(journal.lines));
     const done = await executeAll(deps, journal);
     const proof = await proveModprobe(plan, deps.host);
     const { facts, lines: proved } = await proveAll(plan, deps);
     if (deps.interrupted()) throw new StepFailed('a signal came after the last step, before the change was complete');
     const counters = isKnown(facts.table.counters) ? { counters: facts.table.counters } : {};
-    journal.append(await endLine(deps, { outcome: 'applied', ...counters, ...(await waiting(id, deps)) }));
+    journal.append(await endLine(deps, { outcome: 'applied', ...counters, ...(await waiting(journal, deps)) }));
     lines = [...net, ...done, ...proof, ...proved];
   } catch (error) {
     return takeBack(journal, deps, error);
@@ -141,10 +141,10 @@ async function execute(journal: Journal, plan: Plan, net: readonly OutcomeLine[]
 }
 
 /** From now on somebody must confirm it: until how many seconds after the boot. @throws StepFailed */
-async function waiting(id: string, deps: ApplyDeps): Promise<{ confirmUntil?: number }> {
+async function waiting(journal: Journal, deps: ApplyDeps): Promise<{ confirmUntil?: number }> {
   const { host, confirmWithin } = deps;
   if (confirmWithin === undefined) return {};
-  await restartTimer(deps, id, confirmWithin);
+  await restartTimer(deps, beginOf(journal.lines));
   return { confirmUntil: (await uptimeOf(host)) + confirmWithin };
 }
 
@@ -177,7 +177,6 @@ async function takeBack(journal: Journal, deps: ApplyDeps, error: unknown): Prom
   const outcome = whole ? 'rolled-back' : 'stuck';
   const end = await endLine(deps, { outcome, why, ...(kept.length > 0 && { kept }) });
   const recorded = append(journal, notes, end);
-  if (whole && deps.confirmWithin !== undefined) await stopTimer(deps.host, id);
   if (!recorded) notes.push({ kind: 'todo', text: `free space for the record, then run ctfix rollback ${id}` });
   const exit = whole ? (changed ? 'rolledBack' : 'failed') : 'stuck';
   return { exit, id, lines: [failed, ...lines, ...notes, ...(await finish(deps, journal, outcome))] };
@@ -192,12 +191,15 @@ export async function endLine(
 }
 
 /**
- * state.json, the boot unit, and the line in the system's journal: none of them undoes a change that is complete when it
- * fails.
+ * state.json, the boot unit, the timer, and the line in the system's journal: none of them undoes a change that is complete
+ * when it fails. The timer goes after what it would make up for.
  */
 export async function finish(deps: ApplyDeps, journal: Journal, outcome: string): Promise<OutcomeLine[]> {
   const lines = await tidy(deps, outcome === 'rolled-back' || outcome === 'undone' ? journal.id : undefined);
-  if (!(await logChange(deps.host, beginOf(journal.lines), outcome).catch(() => false))) {
+  const begin = beginOf(journal.lines);
+  const waits = outcome === 'stuck' || (outcome === 'applied' && begin.confirmWithin !== undefined);
+  if (!waits) await stopTimer(deps.host, begin);
+  if (!(await logChange(deps.host, begin, outcome).catch(() => false))) {
     lines.push({ kind: 'note', text: 'the journal of the system has no line about this: logger did not work' });
   }
   return lines;

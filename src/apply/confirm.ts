@@ -4,7 +4,7 @@ import type { ChangeRecord } from '../model.ts';
 import { finish } from './apply.ts';
 import { reopenJournal } from './journal.ts';
 import { takeLock } from './lock.ts';
-import { stopTimer, tidy } from './net.ts';
+import { tidy } from './net.ts';
 import type { ApplyDeps, Outcome, OutcomeLine } from './outcome.ts';
 import { sentenceOf } from './sentence.ts';
 import { recordsIn } from './state.ts';
@@ -73,7 +73,6 @@ async function record(id: string, deps: ApplyDeps): Promise<Outcome> {
     } catch (error) {
       throw unrecorded(id, error);
     }
-    await stopTimer(deps.host, id);
     const lines = await finish(deps, journal, 'confirmed');
     return { exit: 'ok', id, lines: [{ kind: 'done', text: `the change ${id} stays` }, ...lines] };
   } finally {

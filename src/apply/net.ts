@@ -4,12 +4,14 @@
  */
 import { HostError, StepFailed } from '../errors.ts';
 import type { Host, ReadHost } from '../host/host.ts';
-import type { Plan } from '../model.ts';
+import type { JournalLine, Plan } from '../model.ts';
 import { placeBootUnit, removeBootUnit } from './boot-unit.ts';
 import type { ApplyDeps, OutcomeLine } from './outcome.ts';
 import { whyNotNow } from './program.ts';
 import { sentenceOf } from './sentence.ts';
 import { isOpen, rebuildState, recordsIn } from './state.ts';
+
+type Begin = Extract<JournalLine, { line: 'begin' }>;
 
 /** True for a change that takes the firewall down: it is never begun without the net. */
 function isReload(plan: Plan): boolean {
@@ -91,13 +93,26 @@ export async function takeInNet(deps: Pick<ApplyDeps, 'host' | 'stateDir'>, clos
 const timerOf = (id: string): string => `ctfix-revert-${id}`;
 
 /**
- * Starts the timer of a change that is to be confirmed, before the first effect: a process that dies in the middle is made
- * up for as well. @throws StepFailed
+ * The recovery of a killed reload is run by its service once, whatever becomes of it (systemd.service(5), ExecStopPost). So
+ * much later a timer runs it too, waits for the end of whoever is at work, and is started again when it is killed.
  */
-export async function startTimer({ host, recovery }: ApplyDeps, id: string, seconds: number): Promise<void> {
-  const run = [...recovery.argv, 'recover', '--unconfirmed', id] as const;
-  const { code, stderr } = await host.perform({ timer: timerOf(id), seconds, run });
-  if (code !== 0) throw new StepFailed(`the timer of --confirm-within could not be started: ${stderr.trim()}`);
+const AGAIN_S = 60;
+
+/**
+ * Starts the timer of a change that is to be confirmed, or that takes the firewall down, before the first effect: a process
+ * that dies in the middle is made up for as well. Any other change has none. @throws StepFailed
+ */
+export async function startTimer({ host, recovery }: ApplyDeps, begin: Begin): Promise<void> {
+  if (!hasTimer(begin)) return;
+  const { id, confirmWithin } = begin;
+  const words = confirmWithin === undefined ? [id] : ['--unconfirmed', id];
+  const run = [...recovery.argv, 'recover', ...words] as const;
+  const { code, stderr } = await host.perform({ timer: timerOf(id), seconds: confirmWithin ?? AGAIN_S, run });
+  if (code !== 0) throw new StepFailed(`the timer that would take it back could not be started: ${stderr.trim()}`);
+}
+
+function hasTimer({ plan, confirmWithin }: Begin): boolean {
+  return confirmWithin !== undefined || isReload(plan);
 }
 
 /**
@@ -106,16 +121,17 @@ export async function startTimer({ host, recovery }: ApplyDeps, id: string, seco
  * waits for the end of the change, and for the new time then.
  * @throws StepFailed
  */
-export async function restartTimer(deps: ApplyDeps, id: string, seconds: number): Promise<void> {
+export async function restartTimer(deps: ApplyDeps, begin: Begin): Promise<void> {
+  const { id } = begin;
   const { code } = await deps.host.perform({ unit: 'restart', name: `${timerOf(id)}.timer` });
   if (code === 0) return;
   const waits = await deps.host.run(['systemctl', 'is-active', '--quiet', `${timerOf(id)}.service`]);
-  if (waits.code !== 0) await startTimer(deps, id, seconds);
+  if (waits.code !== 0) await startTimer(deps, begin);
 }
 
-/** Ends the timer; one that has run out or died with a reboot is no error. */
-export async function stopTimer(host: Host, id: string): Promise<void> {
-  await host.perform({ unit: 'stop', name: `${timerOf(id)}.timer` });
+/** Ends the timer of a change, if it has one; one that has run out or died with a reboot is no error. */
+export async function stopTimer(host: Host, begin: Begin): Promise<void> {
+  if (hasTimer(begin)) await host.perform({ unit: 'stop', name: `${timerOf(begin.id)}.timer` });
 }
 
 /** True while systemd waits for the time of a change, or does what was to be done then. */

@@ -59,15 +59,9 @@ export async function takeBackUnattended(id: string, why: string, deps: ApplyDep
 export async function tidyUp(deps: ApplyDeps, closed?: string): Promise<void> {
   if ((await lockOwner(deps.lockPath, deps.host)) !== undefined) return;
   await locked(deps, async () => {
-    const lines = closed === undefined ? [] : (readJournal(deps.stateDir, closed) ?? []);
-    if (closed !== undefined && hadTimer(lines)) await stopTimer(deps.host, closed);
     await tidy(deps);
+    if (closed !== undefined) await stopTimer(deps.host, beginOf(readJournal(deps.stateDir, closed) ?? []));
   });
-}
-
-/** Was there a timer for it? */
-function hadTimer(lines: readonly JournalLine[]): boolean {
-  return beginOf(lines).confirmWithin !== undefined;
 }
 
 type Wait = () => Promise<void>;
@@ -99,8 +93,9 @@ async function takeBack(id: string | undefined, deps: ApplyDeps): Promise<Outcom
   const journal = reopenJournal(deps.stateDir, change.id);
   try {
     if (isBack(change, journal)) {
-      if (hadTimer(journal.lines)) await stopTimer(deps.host, change.id);
-      return nothing(backAlready(change, all), await tidy(deps));
+      const notes = await tidy(deps);
+      await stopTimer(deps.host, beginOf(journal.lines));
+      return nothing(backAlready(change, all), notes);
     }
     const lines = await conflictsOf(deps, journal.lines);
     if (lines.length > 0 && !isDown(change, journal.lines)) return { exit: 'refused', lines };
@@ -168,7 +163,6 @@ async function undo(journal: Journal, deps: ApplyDeps, why?: string): Promise<Ou
   const outcome = whole ? 'undone' : 'stuck';
   const told = { ...(why !== undefined && { why }), ...(kept.length > 0 && { kept }) };
   const recorded = append(journal, more, await endLine(deps, { outcome, ...told }));
-  if (whole && hadTimer(journal.lines)) await stopTimer(deps.host, id);
   if (!recorded) more.push({ kind: 'todo', text: `free space for the record, then run ctfix rollback ${id} again` });
   const exit = whole ? 'ok' : 'stuck';
   return { exit, id, lines: [...lines, ...more, ...(await finish(deps, journal, outcome))] };

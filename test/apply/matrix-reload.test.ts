@@ -15,8 +15,7 @@ describe.each(RELOAD)('$name', (each) => {
     const ran = await applied(each, disk);
     expect(ran.result.exit).toBe('ok');
     expect(stepsMissed(ran)).toEqual([]);
-    const hows = each.confirmWithin === undefined ? [PERSON, SERVICE, BOOT] : [PERSON, SERVICE, BOOT, TIMER];
-    const { first, second, wrong } = await check(each, ran, hows, disk);
+    const { first, second, wrong } = await check(each, ran, [PERSON, SERVICE, BOOT, TIMER], disk);
     expect(first).toBeGreaterThan(90);
     expect(second).toBeGreaterThan(200);
     expect(wrong).toEqual([]);

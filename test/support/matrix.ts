@@ -87,7 +87,7 @@ function picture(world: World): Record<string, unknown> {
     tables: [...world.tables.values()],
     units: Object.fromEntries(world.units),
     flows: [...world.flows].sort(),
-    timers: [...world.timers].filter((name) => !name.startsWith('fired')),
+    timers: [...world.timers.keys()].filter((name) => !name.startsWith('fired')),
   };
 }
 
@@ -110,7 +110,7 @@ export const PERSON: Recovery = {
   recover: async (deps) => [await rollback(undefined, deps)],
 };
 
-/** ExecStopPost of the service that a reload runs in. */
+/** ExecStopPost of the service that a reload runs in: systemd runs it once, whatever becomes of it. */
 export const SERVICE: Recovery = {
   name: 'service',
   after: killed,
@@ -118,22 +118,23 @@ export const SERVICE: Recovery = {
     one(journalIn(records).find((line) => line.line === 'begin')?.id, recoverKilled, deps),
 };
 
-/** The timer of --confirm-within, as far as it was started. */
+/** The timer of --confirm-within, or of a reload, as far as it was started. */
 export const TIMER: Recovery = {
   name: 'timer',
   // One that has fired is gone, and what it runs is started again when it is killed.
   after: (world) => ({
     ...killed(world),
-    timers: new Set([...world.timers].map((name) => name.replace(/^(ctfix-\S+)$/, 'fired $1'))),
+    timers: new Map([...world.timers].map(([name, run]) => [name.replace(/^(ctfix-\S+)$/, 'fired $1'), run])),
   }),
   recover: async ({ host, ...deps }, { world }) => {
-    const id = /\d{8}-\d{6}-[0-9a-f]{4}/.exec([...world.timers].join())?.[0];
+    const run = [...world.timers.values()][0];
     const uptime = { text: '9000.00 1.00\n', mode: 0o644 };
     const sleep = async (ms: number) => {
       await deps.sleep(ms);
       await host.replaceFile('/proc/uptime', uptime);
     };
-    return one(id, revertUnconfirmed, { ...deps, host, sleep });
+    const how = run?.includes('--unconfirmed') === true ? revertUnconfirmed : recoverKilled;
+    return one(run?.at(-1), how, { ...deps, host, sleep });
   },
 };
 
@@ -168,7 +169,7 @@ function isPending({ records }: State): boolean {
 export type Checked = {
   /** first deaths: (step, moment) of what was done, each with every recovery */
   readonly first: number;
-  /** deaths in a recovery from one of those */
+  /** deaths in a recovery from one of those, each with the same once more; after the service it is its timer's turn */
   readonly second: number;
   /** what was neither as before nor as planned, or not whole; empty when all is well */
   readonly wrong: readonly string[];
@@ -208,6 +209,7 @@ export async function check(
       const words = `${crash.step}, ${crash.moment}, ${how.name}`;
       const back = await recovered(crash, how, disk, { every, from: second });
       await judge(crash, how, words, back);
+      const next = how.name === 'service' ? TIMER : how;
       for (const again of back.crashes) {
         const key = how.name + isComplete(crash) + fingerprint(again);
         if (seen.has(key)) continue;
@@ -215,9 +217,9 @@ export async function check(
         second += 1;
         await judge(
           again,
-          how,
+          next,
           `${words}, then ${again.step}, ${again.moment}`,
-          await recovered(again, how, disk, NEVER),
+          await recovered(again, next, disk, NEVER),
         );
       }
     }

@@ -167,7 +167,7 @@ function perform(world: World, command: HostCommand, input = ''): RunResult {
     return ended(loadNft(world, input) ? 0 : 1, '', 'Error: it does not load\n');
   if ('module' in command) return module(world, command.module, command.name);
   if ('flows' in command) return flows(world, command);
-  if ('timer' in command) return ended(world.timers.add(`${command.timer}.timer`) ? 0 : 1);
+  if ('timer' in command) return ended(world.timers.set(`${command.timer}.timer`, command.run) ? 0 : 1);
   if ('unit' in command && command.name.endsWith('.timer')) {
     const there = world.timers.has(command.name);
     if (command.unit === 'stop') world.timers.delete(command.name);

@@ -22,7 +22,8 @@ export type World = {
   /** nf_tables: `inet mine` → its text, in the order of creation */
   tables: Map<string, string>;
   units: Map<string, 'active' | 'inactive'>;
-  timers: Set<string>;
+  /** what each runs */
+  timers: Map<string, readonly string[]>;
   /** lines as `conntrack -L -o save` prints them */
   flows: Set<string>;
 };
@@ -85,7 +86,7 @@ export function worldWith(units: readonly string[] = [], tables: readonly string
     values: undefined,
     tables: new Map(),
     units: new Map(units.map((unit) => [unit, 'inactive'])),
-    timers: new Set(),
+    timers: new Map(),
     flows: new Set(),
   };
   loadConntrack(world);
@@ -104,7 +105,7 @@ export function booted(world: World): World {
   for (const path of next.dirs) if (path.startsWith('/run/')) next.dirs.delete(path);
   for (const unit of next.units.keys()) next.units.set(unit, 'inactive');
   const bootId = `boot-${Number(world.bootId.slice(5)) + 1}`;
-  return { ...next, bootId, netlink: false, values: undefined, tables: new Map(), timers: new Set(), flows: new Set() };
+  return { ...next, bootId, netlink: false, values: undefined, tables: new Map(), timers: new Map(), flows: new Set() };
 }
 
 /** The rest of the boot: the firewalls start, and the first rule that needs the module loads it. */
