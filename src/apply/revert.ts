@@ -109,13 +109,16 @@ async function revertFile({ host }: ApplyDeps, item: FileItem): Promise<OutcomeL
   const now = await host.readFile(path);
   const step = undoStep(now, before, after);
   if (step === 'conflict') return conflict(item, now);
-  if (step === 'already') return { kind: 'already', item: path, text: `${path} is as it was` };
-  await host.replaceFile(path, before === undefined ? undefined : { text: before, mode });
-  if ((await host.readFile(path)) !== before) throw new StepFailed(`${path} does not hold what was written back`);
+  if (step === 'restore') {
+    await host.replaceFile(path, before === undefined ? undefined : { text: before, mode });
+    if ((await host.readFile(path)) !== before) throw new StepFailed(`${path} does not hold what was written back`);
+  }
+  // Also where the text is back already: an earlier attempt may have stopped for this.
   const kept = before === undefined ? undefined : await attributesOf(host, path);
   if (kept !== undefined && item.attributes !== undefined && kept !== item.attributes) {
     throw new StepFailed(`${path} has its text back, but it had ${item.attributes} and has ${kept} now`);
   }
+  if (step === 'already') return { kind: 'already', item: path, text: `${path} is as it was` };
   const text = before === undefined ? `${path} is gone again` : `${path} is as it was, byte for byte`;
   return { kind: 'undone', item: path, text };
 }

@@ -98,9 +98,13 @@ describe('rollback', () => {
       const found = await memory.host.stat(path);
       return found && path === OWN.modprobe ? { ...found, uid: 5 } : found;
     };
-    const outcome = await rollback(undefined, { ...deps, host: { ...memory.host, stat } });
-    expect(outcome.exit).toBe('stuck');
-    expect(outcome.lines.find(({ kind }) => kind === 'failed')?.text).toContain('it had owner 0:0');
+    // Its text is back after the first time; that is no reason to call it taken back the second time.
+    for (const _ of [1, 2]) {
+      const outcome = await rollback(undefined, { ...deps, host: { ...memory.host, stat } });
+      expect(outcome.exit).toBe('stuck');
+      expect(outcome.lines.find(({ kind }) => kind === 'failed')?.text).toContain('it had owner 0:0');
+    }
+    expect((await rollback(undefined, deps)).exit).toBe('ok');
   });
 
   test('extended attributes are part of what must come back', async () => {
