@@ -4,11 +4,12 @@
  *
  * At a load the kernel takes hashsize= (command line, then modprobe.d, last value) or chooses by memory, and max follows
  * from that; sysctl files come in only when something applies them while the keys exist; ufw applies its own file
- * whenever it starts, tuned its profile, and kube-proxy raises what is lower than its own numbers.
+ * whenever it starts, tuned its profile, and kube-proxy its own numbers.
  */
 import { bucketsKeyIsWritable, type Defaults, loadDefaults, roundBuckets, zeroMeansNoLimit } from './kernel.ts';
+import { valueWithKubeProxy, withKubeProxy } from './kube-proxy.ts';
 import { type Facts, known, type Maybe, type Problem, type SysctlLine } from './model.ts';
-import { BUCKETS_KEY, MAX_KEY, placeOf } from './own.ts';
+import { BUCKETS_KEY, keyOf, MAX_KEY, placeOf } from './own.ts';
 
 /** A value that something decides; `file` and `line` where a line of a file does. */
 export type Held = {
@@ -20,7 +21,11 @@ export type Held = {
 };
 
 /** max and buckets after a boot or a load; undefined where nothing tells: memory unknown, or for the reason in `unknown`. */
-type NextValues = { readonly max: Held | undefined; readonly buckets: Held | undefined; readonly unknown?: string };
+export type NextValues = {
+  readonly max: Held | undefined;
+  readonly buckets: Held | undefined;
+  readonly unknown?: string;
+};
 
 export type NextBoot = {
   readonly boot: NextValues;
@@ -73,9 +78,20 @@ export function heldAtBoot(facts: Facts, key: string): Maybe<Held> | undefined {
 export function heldOnceLoaded(facts: Facts, key: string): Maybe<Held> | undefined {
   const outside = decidedOutside(facts);
   if (outside !== undefined) return { unknown: `${outside}${askedHere(facts, key)}` };
-  if (key !== MAX_KEY && key !== BUCKETS_KEY) return nextLine(facts, key, 'boot');
+  if (key !== MAX_KEY && key !== BUCKETS_KEY) return valueAtBoot(facts, key);
   const { max, buckets, unknown = NOTHING_TELLS } = nextValues(facts, 'boot');
   return (key === MAX_KEY ? max : buckets) ?? { unknown };
+}
+
+function valueAtBoot(facts: Facts, key: string): Maybe<Held> | undefined {
+  const line = nextLine(facts, key, 'boot');
+  return isActive(facts, 'kube-proxy') ? valueWithKubeProxy(facts, key.slice(keyOf('').length), line) : line;
+}
+
+/** What files and kernel alone make of a key at the next boot, where kube-proxy may do something else. */
+export function filesAtBoot(facts: Facts, key: string): Held | undefined {
+  if (key === MAX_KEY) return withoutKubeProxy(facts, 'boot').max;
+  return key === BUCKETS_KEY ? withoutKubeProxy(facts, 'boot').buckets : nextLine(facts, key, 'boot');
 }
 
 const NOTHING_TELLS = "no file sets it, and the kernel's own value is not known here";
@@ -159,22 +175,16 @@ export function takes(facts: Facts, { key, value }: SysctlLine): boolean {
 }
 
 function nextValues(facts: Facts, when: Moment): NextValues {
+  const base = withoutKubeProxy(facts, when);
+  return isActive(facts, 'kube-proxy') ? withKubeProxy(facts, base) : base;
+}
+
+/** What files and kernel give. */
+function withoutKubeProxy(facts: Facts, when: Moment): NextValues {
   const base = atLoad(facts);
   const line = nextLine(facts, BUCKETS_KEY, when);
   const buckets = line === undefined ? base.buckets : { ...line, value: roundBuckets(line.value, facts.machine) };
-  return afterKubeProxy(facts, { max: nextLine(facts, MAX_KEY, when) ?? base.max, buckets });
-}
-
-/** kube-proxy raises max at each start, and hashsize to max/4 where that is more (cmd/kube-proxy/app/conntrack.go). */
-function afterKubeProxy(facts: Facts, { max, buckets }: NextValues): NextValues {
-  const live = { max: known(facts.table.max) ?? 0, buckets: known(facts.table.buckets) ?? 0 };
-  if (!isActive(facts, 'kube-proxy') || live.max === 0) return { max, buckets };
-  const held = (value: number): Held => ({ value, by: 'kube-proxy', why: 'kube-proxy sets it whenever it starts' });
-  const quarter = Math.min(live.buckets, roundBuckets(live.max / 4, facts.machine));
-  return {
-    max: max !== undefined && max.value !== 0 && max.value < live.max ? held(live.max) : max,
-    buckets: buckets !== undefined && buckets.value < quarter ? held(quarter) : buckets,
-  };
+  return { max: nextLine(facts, MAX_KEY, when) ?? base.max, buckets };
 }
 
 /** What the load itself gives, before any sysctl file. */

@@ -1,10 +1,11 @@
 /** What files ask for and do not get: lines that are read too early, taken back, beaten or not read at all. Pure. */
 import { roundBuckets } from './kernel.ts';
-import { type Facts, known, type SysctlLine } from './model.ts';
+import { type Facts, isKnown, type SysctlLine } from './model.ts';
 import {
   applier,
   bootOrder,
   decidedOutside,
+  filesAtBoot,
   type Held,
   heldOnceLoaded,
   isAlias,
@@ -52,7 +53,7 @@ export function lostOf(facts: Facts, name: string, live: string | undefined): Lo
   if (decidedOutside(facts) !== undefined) return [];
   const key = keyOf(name);
   const held = heldOnceLoaded(facts, key);
-  const winner = held === undefined ? undefined : known(held);
+  const winner = held === undefined || isKnown(held) ? held : filesAtBoot(facts, key);
   const lines = [...sysctlLost(facts, key, winner, live), ...(key === BUCKETS_KEY ? optionLost(facts, winner) : [])];
   const same = (value: string) => winner !== undefined && rounded(facts, key, value) === winner.value;
   return lines.filter(({ value }) => !same(value));

@@ -1,7 +1,17 @@
 /** What gave a value of the table that is live. Pure. */
 
 import { type ChangeRecord, type Facts, isKnown, known, type Maybe } from './model.ts';
-import { askedLine, atLoad, byMemory, decidedOutside, type Held, isActive, nextBoot, nextLine } from './nextboot.ts';
+import {
+  askedLine,
+  atLoad,
+  byMemory,
+  decidedOutside,
+  type Held,
+  heldAtBoot,
+  isActive,
+  nextBoot,
+  nextLine,
+} from './nextboot.ts';
 import { ownValues } from './origin-defaults.ts';
 import { keyOf, placeOf } from './own.ts';
 
@@ -64,20 +74,6 @@ function promised({ targets }: ChangeRecord, name: string): string | undefined {
   return name === 'buckets' ? String(targets.buckets) : targets.values[name];
 }
 
-/** What kube-proxy writes at each start, beside the sizes, where its configuration has a value (conntrack.go in cmd/kube-proxy/app). */
-const KUBE_PROXY = [
-  'tcp_timeout_established',
-  'tcp_timeout_close_wait',
-  'udp_timeout',
-  'udp_timeout_stream',
-  'tcp_be_liberal',
-];
-
-function byKubeProxy(facts: Facts, name: string, live: string): Given | undefined {
-  const its = isActive(facts, 'kube-proxy') && KUBE_PROXY.includes(name) && !ownValues(name).includes(live);
-  return its ? { value: live, by: 'kube-proxy', how: 'set by kube-proxy' } : undefined;
-}
-
 function sizeGiven(facts: Facts, name: 'max' | 'buckets', live: string): Given {
   const { boot, load, asked } = nextBoot(facts);
   const bare = atLoad(facts);
@@ -93,20 +89,21 @@ function sizeGiven(facts: Facts, name: 'max' | 'buckets', live: string): Given {
   if (wanted !== undefined && String(wanted.value) === live) return byHand(wanted);
   const eight = name === 'max' ? timesEight(facts, live) : undefined;
   if (eight !== undefined) return eight;
-  if (name === 'max' && live !== '0' && isActive(facts, 'kube-proxy')) return byProxyAlone(live);
+  if (maybeKubeProxy(facts, name, live)) return somebodyOrProxy(live);
   return own[name] === undefined ? untold(live) : somebody(live);
 }
 
 function valueGiven(facts: Facts, name: string, live: string): Given {
   const key = keyOf(name);
+  const held = heldAtBoot(facts, key);
+  if (held !== undefined && isKnown(held) && String(held.value) === live) return given(held, name);
   const line = nextLine(facts, key, 'boot');
   if (line !== undefined && String(line.value) === live) return given(line, name);
-  const proxy = byKubeProxy(facts, name, live);
-  if (proxy !== undefined) return proxy;
   const own: Held = { value: Number(live), by: 'kernel', why: '' };
   if (ownValues(name).includes(live)) return { value: live, by: 'kernel', how: waits('kernel default', own, line) };
   const asked = askedLine(facts, key);
   if (asked !== undefined && String(asked.value) === live) return byHand(asked);
+  if (maybeKubeProxy(facts, name, live)) return somebodyOrProxy(live);
   return ownValues(name).length === 0 ? untold(live) : somebody(live);
 }
 
@@ -148,10 +145,17 @@ function byHand(held: Held): Given {
   return givenBy(held, `${place}, applied by somebody at a time unknown`);
 }
 
-/** What kube-proxy raises is told by nextBoot; some of its releases, and k3s around it, set max whatever it was. */
-function byProxyAlone(value: string): Given {
-  return { value, by: 'kube-proxy', how: 'no file asks for it, and kube-proxy is active' };
+/** It is unknown after the next boot because of kube-proxy's settings, which are not here: it never writes 0. */
+function maybeKubeProxy(facts: Facts, name: string, live: string): boolean {
+  const held = heldAtBoot(facts, keyOf(name));
+  return live !== '0' && isActive(facts, 'kube-proxy') && held !== undefined && !isKnown(held);
 }
+
+const somebodyOrProxy = (value: string): Given => ({
+  value,
+  by: 'unknown',
+  how: 'set by somebody, or by kube-proxy with settings of its own; no file asks for it',
+});
 
 /** max is 8 × the buckets only after a load with hashsize= (nf_conntrack_init_start). */
 function timesEight({ table }: Facts, live: string): Given | undefined {

@@ -63,11 +63,6 @@ function afterBoot(facts: Facts, name: string, now: Maybe<Given> | undefined): M
   const live = now === undefined ? undefined : known(now);
   const held = heldAtBoot(facts, keyOf(name));
   if (held !== undefined && !isKnown(held)) return held;
-  // What it raises is told by nextBoot; what is live shows that it sets its own over that of the files, too.
-  if (live?.by === 'kube-proxy' && held?.by !== 'kube-proxy') {
-    const over = held === undefined ? '' : `, over ${held.value} (${held.why})`;
-    return { value: live.value, by: 'kube-proxy', how: `kube-proxy sets it whenever it starts${over}` };
-  }
   if (held !== undefined) return givenBy(held, held.why);
   if (live?.by === 'kernel') return { ...live, how: 'no file sets it' };
   const [only, ...others] = ownValues(name);

@@ -82,7 +82,8 @@ function lost(it: Case, { max }: Numbers): string[] {
     ...(asked.max !== undefined && boot.max === undefined && boot.unknown === undefined
       ? [`${asked.max.why}: max ${limit(asked.max.value)}, but nothing applies it when the module is loaded`]
       : []),
-    ...losing('max', boot.max, present, limit),
+    // Then it is what is live, and no file of ours keeps more.
+    ...(boot.max?.by === 'kube-proxy' ? [] : losing('max', boot.max, present, limit)),
     ...(canHoldBuckets(it) ? losing('buckets', boot.buckets, live.buckets, grouped) : []),
   ];
 }

@@ -4,6 +4,7 @@ import { checkTargets } from '../src/apply/verify.ts';
 import { diagnose } from '../src/doctor/diagnose.ts';
 import { type Facts, isKnown } from '../src/model.ts';
 import { type Origin, origins } from '../src/origin.ts';
+import { MAX_KEY } from '../src/own.ts';
 import { prometheusText } from '../src/render/prometheus.ts';
 import { statusOf } from '../src/status.ts';
 import { planFor } from '../src/survey.ts';
@@ -38,7 +39,9 @@ function said(facts: Facts) {
     verdict: plan.sizing.verdict,
     refused: plan.refusals.map(({ code }) => code),
     planIsUnsure: plan.unknowns.some(({ what }) => what.startsWith('what the next boot gives: ')),
-    planPromises: / the next boot keeps it|next boot: /.test(JSON.stringify(plan)),
+    planPromises:
+      / the next boot keeps it/.test(plan.sizing.reasons.join()) ||
+      plan.unchanged.some(({ item, why }) => item === MAX_KEY && /next boot: /.test(why)),
     status: boot === undefined ? 'none' : isKnown(boot) ? `${boot.value} ${boot.by}` : 'unknown',
     metric: /^ctfix_next_boot_entries_limit /m.test(metricsOf(facts)),
     verifyIsUnsure: checkTargets(facts, promised).unknown.some((text) => text.includes('_max after the next boot')),
@@ -80,6 +83,35 @@ describe('what is decided elsewhere is unknown to all of them', () => {
   test('whatever a plan calls needed is wrong there', () => {
     const facts = factsOf({ table: { namespace: 'child', count: 44_000 } });
     expect(said(facts)).toMatchObject({ verdict: 'needed', doctor: 'found' });
+  });
+});
+
+describe('what only the settings of kube-proxy tell, too', () => {
+  const firewalls: Said['firewalls'] = [{ name: 'kube-proxy', state: 'active', takesAlong: [] }];
+  test.each<[string, Said]>([
+    ['more than it computes', { firewalls, table: { max: 200_000 } }],
+    [
+      'more than a file asks for',
+      { firewalls, table: { max: 600_000, buckets: 262_144 }, files: { ...asks, ...early } },
+    ],
+  ])('%s', (_, host) => {
+    const facts = factsOf(host);
+    expect(said(facts)).toEqual({ ...QUIET, ...UNSURE });
+    expect(diagnose(facts).unseen.map(({ what }) => what)).toEqual(['what the next boot gives']);
+  });
+
+  test('less than a file asks for is wrong, and is told once', () => {
+    const facts = factsOf({ firewalls, table: { max: 400_000, buckets: 262_144 }, files: { ...asks, ...early } });
+    const all = { ...QUIET, ...UNSURE, verdict: 'needed', doctor: 'found' };
+    expect(said(facts)).toEqual(all);
+    const { findings, unseen } = diagnose(facts);
+    expect([findings.map(({ code }) => code), unseen]).toEqual([['kube-proxy'], []]);
+  });
+
+  test('its own figure is known to all of them', () => {
+    const facts = factsOf({ firewalls, table: { max: 131_072 } });
+    expect(said(facts)).toMatchObject({ ...QUIET, planIsUnsure: false, status: '131072 kube-proxy', metric: true });
+    expect(planOf(facts).sizing.reasons[0]).toContain('kube-proxy owns max, and the next boot keeps it');
   });
 });
 

@@ -54,7 +54,7 @@ describe('the hosts of the design', () => {
     ],
     [
       'kube node, max from kube-proxy',
-      { machine: { memTotalKiB: 64 * GIB }, table: { max: 1048576, buckets: 262144 }, firewalls: kubeProxy },
+      { machine: { memTotalKiB: 64 * GIB, cpus: 32 }, table: { max: 1048576, buckets: 262144 }, firewalls: kubeProxy },
       { verdict: 'nothing', max: 1048576, buckets: 262144 },
     ],
     [
@@ -76,7 +76,11 @@ describe('the hosts of the design', () => {
 
   test('the owner of a kube node is named', () => {
     const { reasons } = size(
-      factsOf({ machine: { memTotalKiB: 64 * GIB }, table: { max: 1048576, buckets: 262144 }, firewalls: kubeProxy }),
+      factsOf({
+        machine: { memTotalKiB: 64 * GIB, cpus: 32 },
+        table: { max: 1048576, buckets: 262144 },
+        firewalls: kubeProxy,
+      }),
       {},
     );
     expect(reasons[0]).toContain('kube-proxy owns max');

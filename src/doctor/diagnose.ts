@@ -17,8 +17,9 @@ import { type Finding, type Rule, type Seen, type Severity, seenOf, type Unseen 
 import { deadEntries, insertRaces, noLimit } from './flows.ts';
 import { namespaceFull, tableFilling, tableFull } from './full.ts';
 import { chainRefused, hashTooShort } from './hash.ts';
+import { kubeProxy } from './kube-proxy.ts';
 import { dropInLost, loweredSince, nextBootLoses } from './lost.ts';
-import { anotherOwner, iptablesUnload, kubeProxy, loadersDisagree } from './owners.ts';
+import { anotherOwner, iptablesUnload, loadersDisagree } from './owners.ts';
 import { unseenIn } from './unseen.ts';
 
 export type Diagnosis = {

@@ -4,7 +4,7 @@ import { averageChain, chainsAreLimited, resizeIsSafe, roundBuckets } from '../k
 import { type Facts, known } from '../model.ts';
 import { chainDigits, grouped } from '../render/numbers.ts';
 import { CHAIN, type CounterSeen, counterOf, type Finding, type Remedy, type Seen, wroteFilesOnly } from './finding.ts';
-import { letCtfix, SEE_PLAN } from './remedy.ts';
+import { letCtfix, SEE_PLAN, wayOf } from './remedy.ts';
 
 /** Chains are refused from a random limit on: 8 to 31 or, later, 50 to 79; see chainLimitIsShort. */
 function limitText({ facts, shortChains }: Pick<Seen, 'facts' | 'shortChains'>): string {
@@ -44,11 +44,15 @@ export function hashTooShort(seen: Seen): Finding | undefined {
   };
 }
 
-/** The files have enough, and only the next load of the module takes them: before 4.7, or because it was asked for so. */
+/**
+ * The files have enough, and only the next load of the module takes them: before 4.7, or because it was asked for so; a plan
+ * has nothing to add.
+ */
 function waits({ facts, present, ...it }: Seen, load: number): boolean {
   const next = present.next.load.buckets?.value ?? 0;
   const later = !resizeIsSafe(facts.machine.kernel) || wroteFilesOnly(facts);
-  return later && next > 0 && load / next <= longestRatio(it);
+  const enough = later && next > 0 && load / next <= longestRatio(it);
+  return enough && wayOf(facts, {}).command === undefined;
 }
 
 const NEXT_LOAD: Remedy = {

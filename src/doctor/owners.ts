@@ -3,10 +3,10 @@ import { type Facts, known, type PlanOptions } from '../model.ts';
 import { failingLine, isActive, nextBoot } from '../nextboot.ts';
 import { type Lost, lostText, type Origin } from '../origin.ts';
 import { BUCKETS_KEY, MAX_KEY, OWN } from '../own.ts';
-import { KUBE_PROXY_REMEDY, remedyFor, ufwSetting } from '../owners.ts';
+import { remedyFor, ufwSetting } from '../owners.ts';
 import { isLess } from '../present.ts';
 import { grouped } from '../render/numbers.ts';
-import { type Finding, originOf, type Passed, passedOver, type Remedy, type Seen, wouldCount } from './finding.ts';
+import { type Finding, type Passed, passedOver, type Remedy, type Seen, wouldCount } from './finding.ts';
 import { heldBy, letCtfix, saidOf, type Way, wayOf } from './remedy.ts';
 
 /** Whether a value that is passed over is more than the one that counts, or is one that ctfix promised. */
@@ -148,31 +148,6 @@ export function loadersDisagree(seen: Seen): Finding | undefined {
       },
     ],
   };
-}
-
-/** kube-proxy is active, and max is not what the files ask for. */
-export function kubeProxy(seen: Seen): Finding | undefined {
-  const { facts } = seen;
-  const [live, asked] = [known(facts.table.max), nextBoot(facts).asked.max];
-  if (!isActive(facts, 'kube-proxy') || live === undefined || asked === undefined || asked.value === live)
-    return undefined;
-  const lower = isLess(live, asked.value);
-  if (lower && originOf(seen, 'max')?.lost.some(({ code }) => code === 'before-module')) return undefined;
-  return {
-    code: 'kube-proxy',
-    severity: lower ? 'warning' : 'note',
-    what: lower
-      ? 'kube-proxy is active and max is less than the files ask for: some of its releases lower it whenever they start'
-      : 'kube-proxy is active and has raised max above what the files ask for',
-    proof: [`max ${grouped(live)} now; ${asked.why}: ${grouped(asked.value)}`],
-    remedies: [{ say: KUBE_PROXY_REMEDY, ...editConfig(facts) }],
-  };
-}
-
-/** k3s and microk8s carry kube-proxy inside; elsewhere a ConfigMap is its usual configuration. */
-function editConfig({ firewalls }: Facts): Pick<Remedy, 'command'> {
-  const inside = firewalls.some(({ unit }) => unit !== undefined && /k3s|microk8s/.test(unit));
-  return inside ? {} : { command: 'kubectl -n kube-system edit configmap kube-proxy' };
 }
 
 /** A restart of iptables-services unloads the module, and its next load does not give what the files ask for. */

@@ -4,11 +4,13 @@ import { decidedOutside } from '../nextboot.ts';
 import { placeOf } from '../own.ts';
 import { grouped } from '../render/numbers.ts';
 import { quoted, type Seen, type Unseen } from './finding.ts';
+import { proxyUnseen } from './kube-proxy.ts';
 
 const SUDO = 'sudo ctfix doctor';
 
 /** Everything that is unknown and could have changed the verdict. */
-export function unseenIn({ facts }: Pick<Seen, 'facts'>): readonly Unseen[] {
+export function unseenIn(seen: Seen): readonly Unseen[] {
+  const { facts } = seen;
   if (facts.kind === 'sysroot') {
     return [
       ...unread(facts),
@@ -17,6 +19,7 @@ export function unseenIn({ facts }: Pick<Seen, 'facts'>): readonly Unseen[] {
   }
   return [
     ...outside(facts),
+    ...proxyUnseen(seen),
     ...table(facts),
     ...log(facts),
     ...counters(facts),

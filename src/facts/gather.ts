@@ -28,7 +28,7 @@ import {
 } from './gather-live.ts';
 import { gatherGuard } from './guard.ts';
 import { type Look, lookAt } from './look.ts';
-import { bitsOf, fixedPageSize, parseMemTotal, parseOsRelease, parseUptime } from './machine.ts';
+import { bitsOf, fixedPageSize, parseCpuList, parseMemTotal, parseOsRelease, parseUptime } from './machine.ts';
 import { mountOf, parseMounts } from './mounts.ts';
 import { gatherRules } from './rules.ts';
 import { parseState, STATE } from './state.ts';
@@ -94,10 +94,11 @@ export async function gather(
 
 async function gatherMachine(look: Look): Promise<MachineFacts> {
   const live = look.host.kind !== 'sysroot';
-  const [kernel, version, memory, os, machineId, bootId, uptime] = await Promise.all([
+  const [kernel, version, memory, online, os, machineId, bootId, uptime] = await Promise.all([
     gatherKernel(look),
     live ? look.peek('/proc/version') : undefined,
     look.peek('/proc/meminfo'),
+    live ? look.peek('/sys/devices/system/cpu/online') : undefined,
     gatherOs(look),
     look.value('/etc/machine-id'),
     live ? look.value('/proc/sys/kernel/random/boot_id') : notInspected,
@@ -106,6 +107,7 @@ async function gatherMachine(look: Look): Promise<MachineFacts> {
   const arch = await gatherArch(look);
   const memTotalKiB = parseMemTotal(memory ?? '');
   if (memTotalKiB === undefined) look.problems.push({ file: '/proc/meminfo', what: 'the size of memory is not known' });
+  const cpus = parseCpuList(online ?? '');
   const container = live ? await gatherContainer(look) : undefined;
   return {
     kernel,
@@ -114,6 +116,7 @@ async function gatherMachine(look: Look): Promise<MachineFacts> {
     bits: bitsOf(arch),
     pageSize: fixedPageSize(arch) ?? (await askPageSize(look)),
     memTotalKiB: memTotalKiB ?? 0,
+    ...(cpus === undefined ? {} : { cpus }),
     bootId,
     machineId,
     uptime:

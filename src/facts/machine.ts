@@ -10,6 +10,19 @@ export function parseMemTotal(text: string): number | undefined {
   return kib === undefined ? undefined : Number(kib);
 }
 
+/**
+ * How many processors a list of them names; undefined where it is none.
+ * @param text /sys/devices/system/cpu/online: `0-3,8`; cputopology.rst in the kernel's admin-guide
+ */
+export function parseCpuList(text: string): number | undefined {
+  const parts = text.trim().split(',');
+  const sizes = parts.map((part) => {
+    const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(part) ?? [];
+    return 1 + Number(last) - Number(first);
+  });
+  return sizes.every((size) => size > 0) ? sizes.reduce((sum, size) => sum + size) : undefined;
+}
+
 /** Word size of a kernel by the name of its architecture (UTS_MACHINE in the kernel's arch Makefiles). */
 export function bitsOf(arch: string): 32 | 64 {
   return /64|^s390x$|^alpha$/.test(arch) ? 64 : 32;

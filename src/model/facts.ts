@@ -47,6 +47,8 @@ export type MachineFacts = {
   /** bytes */
   readonly pageSize: number;
   readonly memTotalKiB: number;
+  /** processors that are online; absent where that is not known */
+  readonly cpus?: number;
   readonly bootId: Maybe<string>;
   readonly machineId: Maybe<string>;
   /** seconds since boot */

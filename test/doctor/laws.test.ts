@@ -6,7 +6,6 @@ import { diagnose } from '../../src/doctor/diagnose.ts';
 import { bucketsKeyIsWritable } from '../../src/kernel.ts';
 import { type Facts, known } from '../../src/model.ts';
 import { doctorText } from '../../src/render/doctor.ts';
-import { size } from '../../src/sizing.ts';
 import { planFor } from '../../src/survey.ts';
 import { leftControls, PLAIN } from '../render/support.ts';
 import { simulate, templates } from '../support/facts.ts';
@@ -38,7 +37,7 @@ test('what a plan calls needed is found, and by a rule of its own', () => {
   let needed = 0;
   fc.assert(
     fc.property(anyHost, (facts) => {
-      if (size(facts, {}).verdict !== 'needed') return;
+      if (planFor(facts, {}, deps).plan.sizing.verdict !== 'needed') return;
       needed += 1;
       const { verdict, findings } = diagnose(facts);
       expect(verdict).toBe('found');

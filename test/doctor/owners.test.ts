@@ -197,9 +197,20 @@ describe('another owner', () => {
     ],
     [
       'it has raised max',
-      { firewalls: active('kube-proxy'), files: { ...two(100_000, 100_000) }, table: live(524_288) },
+      {
+        machine: { cpus: 16 },
+        firewalls: active('kube-proxy'),
+        files: { ...two(100_000, 100_000) },
+        table: live(524_288),
+      },
       {},
       'note',
+    ],
+    [
+      'more than it computes: by whom, nothing tells',
+      { firewalls: active('kube-proxy'), files: { ...two(100_000, 100_000) }, table: live(524_288) },
+      {},
+      undefined,
     ],
     ['nobody asks for anything', { firewalls: active('kube-proxy'), table: live(131_072) }, {}, undefined],
     ['it does not run', { files: { ...two(500_000, 500_000) }, table: live(131_072) }, {}, undefined],

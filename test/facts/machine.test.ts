@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { containerKind } from '../../src/facts/container.ts';
-import { bitsOf, fixedPageSize, parseMemTotal, parseOsRelease, parseUptime } from '../../src/facts/machine.ts';
+import {
+  bitsOf,
+  fixedPageSize,
+  parseCpuList,
+  parseMemTotal,
+  parseOsRelease,
+  parseUptime,
+} from '../../src/facts/machine.ts';
 
 test.each([
   ['MemTotal:        2027012 kB\nMemFree: 1 kB\n', 2027012],
@@ -30,6 +37,15 @@ test.each([
   ['PRETTY_NAME="a \\"b\\" \\$c"\n', { id: 'linux', version: '', name: 'a "b" $c' }],
   ['', { id: 'linux', version: '', name: 'linux' }],
 ])('os-release %j', (text, os) => expect(parseOsRelease(text)).toEqual(os));
+
+test.each([
+  ['0-3\n', 4],
+  ['0\n', 1],
+  ['0-1,8,10-11\n', 5],
+  ['', undefined],
+  ['3-1', undefined],
+  ['0-3,x', undefined],
+])('processors %j', (text, cpus) => expect(parseCpuList(text)).toBe(cpus));
 
 test('uptime', () => {
   expect(parseUptime('1359.06 2000.00\n')).toBe(1359.06);

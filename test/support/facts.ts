@@ -54,6 +54,7 @@ const machine: MachineFacts = {
   bits: 64,
   pageSize: 4096,
   memTotalKiB: 2 * GIB - 60_000,
+  cpus: 4,
   bootId: 'b0000000-0000-4000-8000-000000000001',
   machineId: '0123456789abcdef0123456789abcdef',
   uptime: 5000,
