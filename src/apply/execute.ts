@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import { StepFailed } from '../errors.ts';
 import type { Host, ReadHost } from '../host/host.ts';
 import { type Action, type JournalLine, known, type RulesRecord } from '../model.ts';
-import { attributesOf } from './attributes.ts';
+import { attributesOf, isWhole } from './attributes.ts';
 import type { Journal } from './journal.ts';
 import type { ApplyDeps, OutcomeLine } from './outcome.ts';
 import type { ReloadRun } from './reload.ts';
@@ -25,8 +25,16 @@ export async function executeAll(deps: ApplyDeps, journal: Journal): Promise<Out
     const record = await recordOf(deps.host, action);
     journal.append({ line: 'intend', seq, action, ...(record !== undefined && { record }) });
     lines.push(await executeOne(deps, journal, seq, action));
+    if (action.do === 'write-file') lines.push(...unseen(action.path, record));
   }
   return lines;
+}
+
+/** That a file which was there is rewritten, and a rollback will not be able to compare all that it had. Pure. */
+function unseen(path: string, record: FileRecord | undefined): OutcomeLine[] {
+  if (record?.attributes === undefined || isWhole(record.attributes)) return [];
+  const why = 'there is no getfattr (package attr); cp carries them over, and nobody looked whether it did';
+  return [{ kind: 'note', item: path, text: `the extended attributes of ${path} are not recorded: ${why}` }];
 }
 
 /** The first line of a journal. @throws Error when there is none: such a journal is never acted upon */

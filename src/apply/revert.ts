@@ -5,7 +5,7 @@
 import { posix } from 'node:path';
 import { HostError, StepFailed } from '../errors.ts';
 import type { JournalLine } from '../model.ts';
-import { attributesOf } from './attributes.ts';
+import { attributesOf, isWhole, sameAttributes } from './attributes.ts';
 import { isRebooted, reloadRun } from './execute.ts';
 import type { Journal } from './journal.ts';
 import type { ApplyDeps, OutcomeLine } from './outcome.ts';
@@ -104,6 +104,8 @@ export function append(journal: Journal, lines: OutcomeLine[], line: JournalLine
   }
 }
 
+const UNCOMPARED = 'its extended attributes could not be compared: there is no getfattr (package attr)';
+
 async function revertFile({ host }: ApplyDeps, item: FileItem): Promise<OutcomeLine> {
   const { path, before, after, mode } = item;
   const now = await host.readFile(path);
@@ -115,12 +117,14 @@ async function revertFile({ host }: ApplyDeps, item: FileItem): Promise<OutcomeL
   }
   // Also where the text is back already: an earlier attempt may have stopped for this.
   const kept = before === undefined ? undefined : await attributesOf(host, path);
-  if (kept !== undefined && item.attributes !== undefined && kept !== item.attributes) {
-    throw new StepFailed(`${path} has its text back, but it had ${item.attributes} and has ${kept} now`);
+  const had = item.attributes;
+  if (kept !== undefined && had !== undefined && !sameAttributes(had, kept)) {
+    throw new StepFailed(`${path} has its text back, but it had ${had} and has ${kept} now`);
   }
   if (step === 'already') return { kind: 'already', item: path, text: `${path} is as it was` };
-  const text = before === undefined ? `${path} is gone again` : `${path} is as it was, byte for byte`;
-  return { kind: 'undone', item: path, text };
+  if (before === undefined) return { kind: 'undone', item: path, text: `${path} is gone again` };
+  const blind = [had, kept].every((each) => each === undefined || isWhole(each)) ? '' : `; ${UNCOMPARED}`;
+  return { kind: 'undone', item: path, text: `${path} is as it was, byte for byte${blind}` };
 }
 
 /** Temporary files of a replacement that a crash cut short. */

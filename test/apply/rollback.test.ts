@@ -122,6 +122,23 @@ describe('rollback', () => {
     );
   });
 
+  test('without getfattr the answers say that extended attributes were not looked at', async () => {
+    const memory = memoryHost({ [OWN.modprobe]: FOREIGN });
+    let there = false;
+    const run: typeof memory.host.run = async (argv) =>
+      argv[0] === 'getfattr' && !there ? { code: 127, stdout: '', stderr: 'not found' } : memory.host.run(argv);
+    const host = { ...memory.host, run };
+    const plan = planOf(memory, TARGETS, growActions(memory, TARGETS));
+    const deps = depsFor(host, stateDir(), plan);
+    const notes = (await apply(plan, await look(host), deps)).lines.filter(({ kind }) => kind === 'note');
+    // The other files are new: they have nothing that could be lost.
+    expect(notes.filter(({ text }) => /getfattr/.test(text)).map(({ item }) => item)).toEqual([OWN.modprobe]);
+    there = true;
+    const { exit, lines } = await rollback(undefined, deps);
+    expect(exit).toBe('ok');
+    expect(lines.filter(({ text }) => /getfattr/.test(text)).map(({ item }) => item)).toEqual([OWN.modprobe]);
+  });
+
   test('somebody edited a file: conflict, refused, all three texts shown, nothing touched', async () => {
     const { memory, deps, id } = await applied();
     memory.files.set(OWN.sysctl, { text: 'mine\n', mode: 0o644 });
