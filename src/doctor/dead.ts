@@ -1,10 +1,10 @@
 /** Configuration that does nothing, or not what it says. Pure. */
 import { longestRatio } from '../demand.ts';
 import { averageChain, bucketsKeyIsWritable } from '../kernel.ts';
-import { type Facts, known, type ModprobeLine, type SysctlLine } from '../model.ts';
+import { type Facts, known, type ModprobeLine, type StrayKey, type SysctlLine } from '../model.ts';
 import { failingLine, nextBoot } from '../nextboot.ts';
 import { type Lost, lostText } from '../origin.ts';
-import { MAX_KEY, placeOf } from '../own.ts';
+import { BUCKETS_KEY, MAX_KEY, placeOf } from '../own.ts';
 import { grouped } from '../render/numbers.ts';
 import {
   type Finding,
@@ -16,7 +16,7 @@ import {
   type Seen,
   type Severity,
 } from './finding.ts';
-import { letCtfix, wayOf } from './remedy.ts';
+import { letCtfix, settingOf, wayOf } from './remedy.ts';
 
 /** An options line with which the module cannot be loaded, or not as it reads: spaces around `=`, CR LF, no number. */
 export function brokenOption({ facts }: Seen): Finding | undefined {
@@ -82,16 +82,22 @@ export function wrongKey({ facts }: Seen): Finding | undefined {
       const means = meant === undefined ? '' : `, ${meant} is the key${sets(facts, meant) ? ', set elsewhere' : ''}`;
       return `${file}:${line} has ${key} = ${value}: ${once ?? 'no kernel has such a key'}${means}`;
     }),
-    remedies:
-      told.meant === undefined
-        ? [{ say: `take out line ${told.line} of ${told.file}` }]
-        : [
-            {
-              say: `write ${told.meant} = ${told.value} on line ${told.line} of ${told.file}`,
-              command: `sudo sed -i '${told.line}s|.*|${told.meant} = ${plain(told.value)}|' ${quoted(told.file)}`,
-            },
-          ],
+    remedies: rightKey(facts, told),
   };
+}
+
+function rightKey(facts: Facts, { file, line, meant, value }: StrayKey): Remedy[] {
+  const takeOut = `take out line ${line} of ${file}`;
+  if (meant === undefined) return [{ say: takeOut }];
+  if (meant === BUCKETS_KEY && !bucketsKeyIsWritable(facts.machine.kernel)) {
+    const flags = settingOf('buckets', value);
+    return [
+      { say: `${takeOut}: before 4.8 the buckets are an option of the module` },
+      ...(flags === undefined ? [] : letCtfix(facts, 'let ctfix set that', flags)),
+    ];
+  }
+  const command = `sudo sed -i '${line}s|.*|${meant} = ${plain(value)}|' ${quoted(file)}`;
+  return [{ say: `write ${meant} = ${value} on line ${line} of ${file}`, command }];
 }
 
 /** A value that may stand in a command to copy: a number; anything else is left to the reader. */

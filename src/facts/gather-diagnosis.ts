@@ -19,6 +19,7 @@ import {
   VENDOR,
 } from './beside.ts';
 import { COUNTERS, parseCounters } from './counters.ts';
+import { resolveLink } from './dropins.ts';
 import { FLOWS, parseSample, SAMPLE } from './flow-sample.ts';
 import { dropIns } from './gather-config.ts';
 import { notInspected, PAUSE_MS } from './gather-live.ts';
@@ -73,14 +74,26 @@ async function gatherStray(look: Look, { table }: Seen): Promise<DiagnosisFacts[
   const linked = files.some(({ target }) => target === '/etc/sysctl.conf');
   const more = [...(linked ? [] : ['/etc/sysctl.conf']), ...(ufw === undefined ? [] : [ufw])];
   const texts = await Promise.all(more.map(async (path) => ({ path, text: await look.text(path) })));
-  const parsed = [...files, ...texts].flatMap(({ path, text }): SysctlFile[] =>
-    text === undefined ? [] : [{ file: path, entries: parseSysctl(text) }],
+  // What is told is what is to be edited: an editor that writes a file anew would put one in the place of a link.
+  const real = await Promise.all(
+    [...files, ...texts].map(async (each) => ({ ...each, path: await behind(look, each.path) })),
+  );
+  const parsed = real.flatMap(({ path, text }, at): SysctlFile[] =>
+    text === undefined || real.findIndex((each) => each.path === path) < at
+      ? []
+      : [{ file: path, entries: parseSysctl(text) }],
   );
   // Without a module no key is there: then every key that some kernel has may be meant.
   const live = Object.keys(table.values);
   const suspects = strayKeys(parsed, live.length > 0 ? live : knownNames(), knownNames());
   const there = await Promise.all(suspects.map(({ path }) => look.stat(`/proc/sys/${path}`)));
   return suspects.flatMap(({ stray }, at) => (there[at] === undefined ? [stray] : []));
+}
+
+/** Where the links lead that begin at a path; the path itself where it is none. The kernel follows 40 (path_resolution(7)). */
+async function behind(look: Look, path: string, followed = 0): Promise<string> {
+  const target = (await look.stat(path))?.kind === 'link' && followed < 40 ? await look.link(path) : undefined;
+  return target === undefined ? path : behind(look, resolveLink(path, target), followed + 1);
 }
 
 async function gatherUnloads(look: Look): Promise<DiagnosisFacts['unloads']> {

@@ -14,7 +14,7 @@ export type Suspect = { readonly path: string; readonly stray: StrayKey };
  * @param files in reading order
  * @param names of /proc/sys/net/netfilter/nf_conntrack_*, without that prefix: those of this kernel
  * @param known those of any kernel
- * Left alone: globs, keys of IPVS (net.ipv4.vs.conntrack), and what resembles no key of ours outside net/netfilter.
+ * Left alone: globs, keys of IPVS (net.ipv4.vs.conntrack), and what resembles no key of ours, be it in net/netfilter.
  */
 export function strayKeys(
   files: readonly SysctlFile[],
@@ -23,7 +23,8 @@ export function strayKeys(
 ): readonly Suspect[] {
   return files.flatMap(({ file, entries }) =>
     entries.flatMap((entry): readonly Suspect[] => {
-      if (entry.kind !== 'assign' || !/conntrack/.test(entry.path) || /[*?[]/.test(entry.path)) return [];
+      if (entry.kind !== 'assign' || /[*?[]/.test(entry.path)) return [];
+      if (!/conntrack/.test(entry.path) && !entry.path.startsWith('net/')) return [];
       const judged = judge(entry.path, names, known);
       if (judged === undefined) return [];
       const { line, path, value } = entry;
@@ -43,26 +44,41 @@ function judge(
   if (path === ALIAS || path.startsWith('net/ipv4/vs/')) return undefined;
   if (inPlace && name !== undefined && names.includes(name)) return undefined;
   if (inPlace && name !== undefined && known.includes(name)) return { once: 'this kernel has no such key' };
-  const meant = nearest(base, [...new Set([...names, ...known])]);
-  if (meant === undefined) return inPlace ? {} : undefined;
+  const meant = meantBy(base, [...new Set([...names, ...known])]);
+  if (meant === undefined) return inPlace && /conntrack/.test(base) ? {} : undefined;
   const key = sysctlKey(`${PLACE}nf_conntrack_${meant}`);
   return /^ip_conntrack/.test(base)
     ? { meant: key, once: 'an old name that this kernel does not have' }
     : { meant: key };
 }
 
+/** What the module's parameter, its documentation and other systems call the sizes. */
+const SAID_FOR: Readonly<Record<string, string>> = {
+  hashsize: 'buckets',
+  hash_size: 'buckets',
+  maximum: 'max',
+  max_connections: 'max',
+  max_entries: 'max',
+  limit: 'max',
+};
+
+function meantBy(base: string, names: readonly string[]): string | undefined {
+  const word = base.toLowerCase().replaceAll('-', '_');
+  const wanted = /^(?:(?:nf|ip)_)?conntrack_?(.*)$/.exec(word)?.[1];
+  if (wanted === undefined) return nearest(word, names, (name) => `nf_conntrack_${name}`);
+  return SAID_FOR[wanted] ?? nearest(wanted, names, (name) => name);
+}
+
 /** How many letters may differ: two in a long name, and never so many that another key is as near. */
 const FAR = 2;
 
-function nearest(base: string, names: readonly string[]): string | undefined {
-  const wanted = base
-    .toLowerCase()
-    .replaceAll('-', '_')
-    .replace(/^(?:(?:nf|ip)_)?conntrack_?/, '');
+/** @param spelt a name as it would stand in the place of `wanted` */
+function nearest(wanted: string, names: readonly string[], spelt: (name: string) => string): string | undefined {
   const near = names
-    .filter((name) => Math.abs(name.length - wanted.length) <= FAR)
-    .map((name) => ({ name, distance: distance(wanted, name) }))
-    .filter((each) => each.distance <= Math.min(FAR, Math.floor(each.name.length / 3)))
+    .map((name) => ({ name, whole: spelt(name) }))
+    .filter(({ whole }) => Math.abs(whole.length - wanted.length) <= FAR)
+    .map(({ name, whole }) => ({ name, whole, distance: distance(wanted, whole) }))
+    .filter((each) => each.distance <= Math.min(FAR, Math.floor(each.whole.length / 3)))
     .sort((a, b) => a.distance - b.distance);
   const [first, second] = near;
   return first !== undefined && first.distance < (second?.distance ?? Number.POSITIVE_INFINITY)

@@ -1,5 +1,6 @@
 /** The rules about configuration that does nothing, one table for each. */
 import { describe } from 'vitest';
+import { GIB } from '../support/facts.ts';
 import { checkRule } from '../support/rules.ts';
 import { active, HOOK, LOAD, live, MAX, OURS, sets } from '../support/said.ts';
 
@@ -38,6 +39,13 @@ describe('dead configuration', () => {
       stray(MAX),
       'note',
       /set elsewhere/,
+    ],
+    [
+      'buckets, where they are no key that can be written',
+      { machine: { kernel: '3.10.0-1160.el7.x86_64', memTotalKiB: 8 * GIB } },
+      stray('net.netfilter.nf_conntrack_buckets', 'net.netfilter.nf_conntrack_hashsize'),
+      'warning',
+      /take out line 3 of \/etc\/sysctl.conf: before 4.8[\s\S]*sudo ctfix apply --hashsize 500000$/,
     ],
     ['no key is near', {}, stray(undefined, 'net.netfilter.nf_conntrack_turbo'), 'note', /take out line 3/],
     ['none', {}, {}, undefined],

@@ -53,6 +53,23 @@ describe('stray keys', () => {
       '/etc/ufw/sysctl.conf net.netfilter.nf_conntrack_maxx',
     ]);
   });
+  test('of a linked file it is the file that is told, and once', async () => {
+    const twice = {
+      files: { '/etc/site/ct.conf': 'net.netfilter.nf_contrack_max=9\n' },
+      links: {
+        '/etc/sysctl.d/60-a.conf': '../site/current.conf',
+        '/etc/sysctl.d/70-b.conf': '/etc/site/ct.conf',
+        '/etc/site/current.conf': 'ct.conf',
+      },
+    };
+    const keys = (await on(twice)).strayKeys.map(({ file, key }) => `${file} ${key}`);
+    expect(keys).toEqual(['/etc/site/ct.conf net.netfilter.nf_contrack_max']);
+  });
+  test('/etc/sysctl.conf is told by its own name, which sed may edit', async () => {
+    const files = { '/etc/sysctl.conf': 'net.netfilter.nf_conntrack_maxx=9\n' };
+    const links = { '/etc/sysctl.d/99-sysctl.conf': '../sysctl.conf' };
+    expect((await on({ files, links })).strayKeys.map(({ file }) => file)).toEqual(['/etc/sysctl.conf']);
+  });
   test('a key that is there is none', async () => {
     const more = { ...files, '/proc/sys/net/ipv4/netfilter/ip_conntrack_max': '9\n' };
     expect((await on({ files: more })).strayKeys).toHaveLength(1);

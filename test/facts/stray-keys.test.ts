@@ -19,6 +19,13 @@ test.each<[line: string, meant: string | undefined]>([
   ['nf_conntrack_max = 9', MAX],
   ['net/netfilter/nf_conntrack_tcp_timeout_establised = 9', 'net.netfilter.nf_conntrack_tcp_timeout_established'],
   ['net.ipv4.netfilter.ip_conntrack_tcp_timeout_established=9', 'net.netfilter.nf_conntrack_tcp_timeout_established'],
+  ['net.netfilter.nf_conntrak_max = 9', MAX],
+  ['net.netfilter.nf_contrack_max = 9', MAX],
+  ['net.netfilter.nf_conntract_max = 9', MAX],
+  ['net.nf_contrack_max = 9', MAX],
+  ['net/netfilter/nf_contrack_tcp_timeout_established = 9', 'net.netfilter.nf_conntrack_tcp_timeout_established'],
+  ['net.netfilter.nf_conntrack_hashsize = 9', 'net.netfilter.nf_conntrack_buckets'],
+  ['net.netfilter.nf_conntrack_maximum = 9', MAX],
   ['net.netfilter.nf_conntrack_turbo = 1', undefined],
 ])('%s', (line, meant) => {
   const [found, ...more] = stray(line);
@@ -43,6 +50,13 @@ test.each([
   ['-net.netfilter.nf_conntrack_maxx'],
   ['# net.netfilter.nf_conntrack_maxx = 9'],
   ['net.example.conntrack_of_somebody_else = 1'],
+  ['net.netfilter.nf_log_all_netns = 1'],
+  ['net.netfilter.nf_log.2 = NONE'],
+  ['net.netfilter.nf_hooks_lwtunnel = 1'],
+  ['net.netfilter.nf_flowtable_tcp_timeout = 30'],
+  ['net.bridge.bridge-nf-call-iptables = 1'],
+  ['net.ipv4.tcp_max_syn_backlog = 9'],
+  ['net.nf_contrack_turbo = 9'],
 ])('left alone: %s', (line) => expect(stray(line)).toEqual([]));
 
 test('a key as long as a file is no matter', () => {
