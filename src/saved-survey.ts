@@ -26,7 +26,7 @@ export async function surveySaved(
   saved: SavedPlan,
   deps: SurveyDeps & { readonly digest: Digest },
 ): Promise<SavedSurvey> {
-  const facts = await gather(host, { sleep: deps.sleep, rules: saved.options.strategy === 'reload' });
+  const facts = await gather(host, { sleep: deps.sleep, rules: saved.options.strategy === 'reload', stats: true });
   return judgeSaved(facts, saved, deps);
 }
 

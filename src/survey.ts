@@ -22,7 +22,7 @@ export type Survey = { readonly facts: Facts; readonly sizing: Sizing; readonly 
  * @throws CtfixError usage: options that are impossible on this host
  */
 export async function survey(host: ReadHost, options: PlanOptions, deps: SurveyDeps): Promise<Survey> {
-  const facts = await gather(host, { sleep: deps.sleep, rules: options.strategy === 'reload' });
+  const facts = await gather(host, { sleep: deps.sleep, rules: options.strategy === 'reload', stats: true });
   return planFor(facts, options, deps);
 }
 

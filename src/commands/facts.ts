@@ -28,7 +28,7 @@ export function registerFacts(program: Command, deps: Deps, finish: Finish): voi
 
 async function runFacts(flags: Flags, deps: Deps): Promise<number> {
   const host = await deps.look(flags);
-  if (flags.record === undefined) deps.write(json(await gather(host, deps)));
+  if (flags.record === undefined) deps.write(json(await gather(host, { sleep: deps.sleep, stats: true })));
   else await record(host, flags.record, deps);
   return EXIT.ok;
 }

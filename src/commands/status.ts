@@ -59,11 +59,11 @@ async function runStatus(flags: Flags, deps: Deps): Promise<number> {
   return EXIT.ok;
 }
 
-/** @param what `metrics`: without the log and the plan, which cost children and time and are in no metric */
+/** @param what `metrics`: without the log, the plan and what only a child tells: they cost time and are in no metric */
 async function lookAtStatus(host: ReadHost, what: 'all' | 'metrics', deps: Deps): Promise<Status> {
   const all = what === 'all';
   const sleep = all ? deps.sleep : async () => undefined;
-  const facts = await gather(host, { sleep, log: all });
+  const facts = await gather(host, { sleep, log: all, stats: all });
   return statusOf(facts, {
     version: deps.version,
     now: deps.now(),

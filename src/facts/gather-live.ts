@@ -171,15 +171,17 @@ async function gatherSlab(look: Look): Promise<Maybe<number>> {
 
 /**
  * The table again, with the counters as they are half a second later where that tells something.
- * @param deps `sleep` waits for milliseconds; `diagnosis`: flows that were refused for other reasons tell something, too
+ * @param deps `sleep` waits for milliseconds; `diagnosis`: flows that were refused for other reasons tell something, too;
+ *   `stats` or `diagnosis`: a child may be asked where /proc has no counters
  */
 export async function secondLook(
   look: Look,
   facts: Pick<Facts, 'table' | 'log' | 'module'>,
-  { sleep, diagnosis }: { sleep(ms: number): Promise<void>; diagnosis?: boolean },
+  { sleep, diagnosis, stats }: { sleep(ms: number): Promise<void>; diagnosis?: boolean; stats?: boolean },
 ): Promise<TableFacts> {
-  if (diagnosis === true && !isKnown(facts.table.counters)) return statsLook(look, facts, sleep);
   const needs = diagnosis === true ? needsWiderLook : needsSecondLook;
+  const asks = diagnosis === true || stats === true;
+  if (asks && !isKnown(facts.table.counters)) return statsLook(look, facts, { sleep, needs });
   if (!needs(facts.table, facts.log)) return facts.table;
   await sleep(PAUSE_MS);
   return { ...facts.table, countersLater: await gatherCounters(look, facts.module.state) };
@@ -188,15 +190,15 @@ export async function secondLook(
 /** Counters by netlink, two looks; the table as it is where that may not be asked. */
 async function statsLook(
   look: Look,
-  { table, module }: Pick<Facts, 'table' | 'module'>,
-  sleep: (ms: number) => Promise<void>,
+  { table, module, log }: Pick<Facts, 'table' | 'module' | 'log'>,
+  { sleep, needs }: { sleep(ms: number): Promise<void>; needs: typeof needsSecondLook },
 ): Promise<TableFacts> {
   if (!look.host.root || !('nf_conntrack_netlink' in module.tree)) return table;
   const ask = async () => parseStats((await look.host.run(STATS, { timeoutMs: 5_000 })).stdout);
   const counters = await ask();
   if (counters === undefined) return table;
   const seen = { ...table, counters };
-  if (!needsWiderLook(seen, notInspected)) return { ...seen, countersLater: counters };
+  if (!needs(seen, log)) return { ...seen, countersLater: counters };
   await sleep(PAUSE_MS);
   return { ...seen, countersLater: (await ask()) ?? counters };
 }

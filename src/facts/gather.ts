@@ -44,17 +44,19 @@ import { UFW_CONF, ufwEnabled } from './ufw.ts';
  * - `systemctl show`, one call, where systemd runs and a firewall's unit is installed; a second one where others would
  *   follow the stop of an active one
  * - `journalctl -k` where /dev/kmsg is closed to us or has lost its beginning
+ * - `conntrack -S`, where `stats` or `diagnosis` asks for it, as root, on kernels without the counters in /proc, and
+ *   only where nf_conntrack_netlink is there already, so that it loads nothing
  *
  * @param host the host; below another root (`sysroot`) live values are unknown, memory is 0 and the kernel '' unless
  *   the tree tells them
  * @param deps `sleep` waits for milliseconds between two looks at the counters; `rules` asks, as root, for the rules
  *   that hold the module too, and for what a guard would cut, which takes the children that rules.ts, guard.ts and
  *   tunnels.ts name; `diagnosis` asks for what a diagnosis looks at, see gather-diagnosis.ts; `log: false` leaves
- *   the log of the kernel alone
+ *   the log of the kernel alone; `stats` asks for the counters by netlink where /proc has none
  */
 export async function gather(
   host: ReadHost,
-  deps: { sleep(ms: number): Promise<void>; rules?: boolean; diagnosis?: boolean; log?: boolean },
+  deps: { sleep(ms: number): Promise<void>; rules?: boolean; diagnosis?: boolean; log?: boolean; stats?: boolean },
 ): Promise<Facts> {
   const look = lookAt(host);
   const live = host.kind !== 'sysroot';

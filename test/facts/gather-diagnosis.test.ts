@@ -89,17 +89,37 @@ describe('flows', () => {
   test('head fails', async () => expect((await on({ files })).sample).toHaveProperty('unknown'));
 });
 
+type Asks = { readonly diagnosis?: true; readonly stats?: true };
+type Wait = (ms: number) => Promise<void>;
+
 describe('counters by netlink, where /proc has none', () => {
   const stats = { 'conntrack -S': ok('cpu=0 found=0 insert_failed=0 drop=0 early_drop=0 chaintoolong=0\n') };
   const loaded = {
     '/proc/modules': 'nf_conntrack_netlink 1 0 - Live 0x0\nnf_conntrack 1 1 nf_conntrack_netlink, Live 0x0\n',
   };
-  const table = async (root: boolean, more: Recording) => {
+  const table = async (root: boolean, more: Recording, asks: Asks = { diagnosis: true }, wait: Wait = sleep) => {
     const inner = changed('ubuntu-no-procfs', more);
-    return (await gather({ ...inner, root }, { sleep, diagnosis: true })).table;
+    return (await gather({ ...inner, root }, { sleep: wait, ...asks })).table;
   };
-  test('as root, and with the module there', async () => {
-    expect((await table(true, { commands: stats, files: loaded })).counters).toMatchObject({ chainlength: 0, drop: 0 });
+  test.each<[string, Asks]>([
+    ['for a diagnosis', { diagnosis: true }],
+    ['for a plan or a status', { stats: true }],
+  ])('as root, and with the module there: %s', async (_, asks) => {
+    const seen = await table(true, { commands: stats, files: loaded }, asks);
+    expect(seen.counters).toMatchObject({ chainlength: 0, drop: 0 });
+  });
+  test('not for what starts no child', async () => {
+    expect((await table(true, { commands: stats, files: loaded }, {})).counters).toHaveProperty('unknown');
+  });
+  test.each<[string, string, Asks, number]>([
+    ['a plan: two looks where packets were dropped', 'drop=3 insert_failed=0', { stats: true }, 1],
+    ['a plan: one where flows were refused for other reasons', 'drop=0 insert_failed=3', { stats: true }, 0],
+    ['a diagnosis: two there', 'drop=0 insert_failed=3', { diagnosis: true }, 1],
+  ])('%s', async (_, counted, asks, pauses) => {
+    const commands = { 'conntrack -S': ok(`cpu=0 found=0 ${counted} early_drop=0\n`) };
+    const waited: number[] = [];
+    await table(true, { commands, files: loaded }, asks, async (ms) => void waited.push(ms));
+    expect(waited).toHaveLength(pauses);
   });
   test.each<[string, boolean, Recording]>([
     ['asking would load the module', true, { commands: stats }],
