@@ -30,9 +30,18 @@ function meansRefusals({ nft }: GuardFacts, facts: Facts): readonly Refusal[] {
   return [];
 }
 
-function cutRefusals({ ssh, storage, cluster }: GuardFacts): readonly Refusal[] {
+function cutRefusals({ ssh, storage, cluster, cutArrival }: GuardFacts): readonly Refusal[] {
   const refuse = (code: string, what: string): Refusal => ({ code: `reload-${code}`, what, remedy: REMEDY });
   return [
+    ...(cutArrival === undefined
+      ? []
+      : [
+          {
+            code: 'reload-arrival',
+            what: `you came through ${cutArrival}: the guard does not know that way and would cut you off`,
+            remedy: `run this on a console of the host, or over ssh to an address of the host, or ${REMEDY}`,
+          },
+        ]),
     ...ssh.flatMap(({ theirs, tunnel }) =>
       tunnel === undefined
         ? []

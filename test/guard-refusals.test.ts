@@ -33,6 +33,8 @@ describe('guardRefusals', () => {
       '/var is nfs4 from s:/v',
       'live',
     ],
+    ['reload-arrival', { cutArrival: 'mosh-server (812)' }, 'came through mosh-server (812)', 'on a console'],
+    ['reload-arrival', { cutArrival: 'sshd (7)' }, 'would cut you off', '--no-guard'],
     ['reload-cluster', { cluster: ['keepalived (812)'] }, 'keepalived (812) runs', '--no-guard'],
   ])('%s: %j', (code, said, what, remedy) => {
     const found = refusals(said);

@@ -65,7 +65,7 @@ const DEFAULT_WITHIN_S = 600;
 async function confirmWithin(job: Job, flags: ApplyFlags, deps: Deps): Promise<number | undefined> {
   if (flags.confirmWithin !== undefined) return flags.confirmWithin === 0 ? undefined : flags.confirmWithin;
   if (flags.yes === true || !isReload(job) || !deps.interactive()) return undefined;
-  const { isRemote } = await import('./remote.ts');
+  const { isRemote } = await import('../facts/arrival.ts');
   return (await isRemote(await deps.look({}))) ? DEFAULT_WITHIN_S : undefined;
 }
 

@@ -2,6 +2,7 @@
 import { PROGRAM_DIRS } from '../command.ts';
 import type { ReadHost } from '../host/host.ts';
 import type { GuardFacts, SshConnection } from '../model.ts';
+import { cutArrival } from './arrival.ts';
 import { isInKernel } from './in-kernel.ts';
 import { rootPrograms } from './root-programs.ts';
 import { sshConnections } from './ssh.ts';
@@ -18,12 +19,14 @@ export async function gatherGuard(host: ReadHost): Promise<GuardFacts> {
     const tunnel = await tunnelOf(host, connection);
     ssh.push(tunnel === undefined ? connection : { ...connection, tunnel });
   }
+  const arrival = await cutArrival(host);
   return {
     nft: await nftState(host),
     conntrack: await conntrackState(host),
     ssh,
     storage: await networkStorage(host),
     cluster: (await rootPrograms(host, CLUSTER)).map(({ name, pid }) => `${name} (${pid})`),
+    ...(arrival !== undefined && { cutArrival: arrival }),
   };
 }
 

@@ -6,15 +6,25 @@ import { rootPrograms, socketsOf } from './root-programs.ts';
 import { establishedIn } from './sockets.ts';
 
 /** From OpenSSH 9.8 on each session is a program of its own; 10.0 gave the login one more. */
-const SSHD = ['sshd', 'sshd-session', 'sshd-auth'];
+export const SSHD: readonly string[] = ['sshd', 'sshd-session', 'sshd-auth'];
 
 /**
  * The established TCP connections that an sshd of root holds, sorted, those from the host to itself left out. It is
  * root's half of a session that counts: what a user forwards is held by his half alone.
  */
 export async function sshConnections(host: ReadHost): Promise<readonly Connection[]> {
+  return connectionsOf(host, await sshDaemons(host));
+}
+
+/** The processes of an sshd that are root's. */
+export async function sshDaemons(host: ReadHost): Promise<readonly number[]> {
+  return (await rootPrograms(host, SSHD)).map(({ pid }) => pid);
+}
+
+/** The established TCP connections that these processes hold, sorted, those from the host to itself left out. */
+export async function connectionsOf(host: ReadHost, pids: readonly number[]): Promise<readonly Connection[]> {
   const inodes = new Set<number>();
-  for (const { pid } of await rootPrograms(host, SSHD)) {
+  for (const pid of pids) {
     for (const inode of await socketsOf(host, pid)) inodes.add(inode);
   }
   if (inodes.size === 0) return [];

@@ -22,4 +22,6 @@ export type GuardFacts = {
   readonly storage: readonly { readonly where: string; readonly what: string }[];
   /** programs that take over, or let others take over, when this host falls silent: `keepalived (812)` */
   readonly cluster: readonly string[];
+  /** what the one who calls came through, where the guard would cut him off: `mosh-server (812)` */
+  readonly cutArrival?: string;
 };
