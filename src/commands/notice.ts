@@ -71,7 +71,9 @@ async function sentence({ id, outcome, pendingConfirm }: ChangeRecord, host: Rea
   const { secondsLeft } = await import('../apply/values.ts');
   if (pendingConfirm !== undefined) {
     const left = Math.floor(await secondsLeft(host, pendingConfirm));
-    return `the change ${id} goes back in ${left} seconds unless it is confirmed: sudo ctfix confirm`;
+    if (left > 0) return `the change ${id} goes back in ${left} seconds unless it is confirmed: sudo ctfix confirm`;
+    // Back, and not recorded: the disk was full then.
+    return `the time to confirm the change ${id} is over; if this stays, run: sudo ctfix rollback ${id}`;
   }
   if (outcome === 'stuck') return `the change ${id} could not be taken back whole; run: sudo ctfix rollback ${id}`;
   const owner = await ownerOf(lock, host);

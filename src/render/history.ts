@@ -23,8 +23,9 @@ export function historyText(history: History, view: View): string {
 function waiting({ id }: ChangeRecord, { pending }: History): string[] {
   if (pending?.id !== id) return [];
   const seconds = Math.floor(pending.secondsLeft);
-  const left = seconds === 0 ? 'the time is over, it goes back' : `${seconds} seconds left, then it goes back`;
-  return wrap(`waits to be confirmed: ${left}; it stays with: sudo ctfix confirm`, '  ');
+  const over = `the time to confirm it is over; if this stays, run: sudo ctfix rollback ${id}`;
+  const left = `waits to be confirmed: ${seconds} seconds left, then it goes back; it stays with: sudo ctfix confirm`;
+  return wrap(seconds === 0 ? over : left, '  ');
 }
 
 const STATES: Readonly<Record<ChangeRecord['outcome'], string>> = {

@@ -126,9 +126,9 @@ function changeRows({ change, pending, target, drift }: Status): string[][] {
 }
 
 function waiting({ id, secondsLeft }: NonNullable<Status['pending']>): string {
+  if (known(secondsLeft) === 0) return `the time for ${id} is over; if this stays: sudo ctfix rollback ${id}`;
   const left = isKnown(secondsLeft) ? `in ${duration(secondsLeft)}` : 'at a time unknown';
-  const when = known(secondsLeft) === 0 ? 'now: the time is over' : left;
-  return `${id} goes back ${when}; it stays with: sudo ctfix confirm`;
+  return `${id} goes back ${left}; it stays with: sudo ctfix confirm`;
 }
 
 function targetLine(target: NonNullable<Status['target']>, { targetNow, targetBoot }: Status['drift']): string {

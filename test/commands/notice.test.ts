@@ -48,7 +48,12 @@ test.each<[string, Partial<ChangeRecord>, RegExp | undefined]>([
     { pendingConfirm: { until: 1100.5, bootId: 'boot-1' } },
     /goes back in 100 seconds unless it is confirmed/,
   ],
-  ['from before the boot', { pendingConfirm: { until: 1100.5, bootId: 'boot-0' } }, /goes back in 0 seconds/],
+  [
+    'from before the boot',
+    { pendingConfirm: { until: 1100.5, bootId: 'boot-0' } },
+    /the time to confirm .*1a2b is over; if this stays, run: sudo ctfix rollback 20261124-054512-1a2b\n$/,
+  ],
+  ['its time is over', { pendingConfirm: { until: 900, bootId: 'boot-1' } }, /is over/],
 ])('%s', async (_, more, text) => {
   if (text === undefined) expect(await said(state(change(more)))).toBe('');
   else expect(await said(state(change(more)))).toMatch(text);

@@ -61,6 +61,14 @@ journal
   test('none is said in words', () => {
     expect(historyText({ source: 'state', changes: [] }, PLAIN)).toBe('ctfix has made no change on this host\n');
   });
+
+  test.each([
+    [90.5, /waits to be confirmed: 90 seconds left, .*sudo ctfix confirm/s],
+    [0, /time to confirm it is over; if this stays, run: sudo ctfix\s+rollback/s],
+  ])('with %f seconds left to confirm it', (secondsLeft, line) => {
+    const id = history.changes[0]?.id ?? '';
+    expect(historyText({ ...history, pending: { id, secondsLeft } }, PLAIN)).toMatch(line);
+  });
 });
 
 describe('verify', () => {

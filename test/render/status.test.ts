@@ -42,13 +42,11 @@ test.each<[string, Partial<Beside>, string]>([
 });
 
 test.each<[string, number | undefined, string]>([
-  ['in time', 5250, 'in 4 min 10 s'],
-  ['over', 4000, 'now: the time is over'],
-])('what waits to be confirmed, %s', (_, until, when) => {
+  ['in time', 5250, 'ID goes back in 4 min 10 s; it stays with: sudo ctfix confirm'],
+  ['over', 4000, 'the time for ID is over; if this stays: sudo ctfix rollback ID'],
+])('what waits to be confirmed, %s', (_, until, line) => {
   const waiting = { ...change, pendingConfirm: { until: until ?? 0, bootId: change.bootId } };
-  expect(statusText(status({}, { changes: [waiting] }), PLAIN)).toContain(
-    `  confirm   ID goes back ${when}; it stays with: sudo ctfix confirm\n`,
-  );
+  expect(statusText(status({}, { changes: [waiting] }), PLAIN)).toContain(`  confirm   ${line}\n`);
 });
 
 test('what waits goes back once another boot has begun, and nobody knows when without a clock', () => {
