@@ -54,15 +54,27 @@ async function guardNow(run: ReloadRun): Promise<GuardNow> {
   return seen === undefined ? { is: 'unknown', why: 'nft lists it as it was not made' } : { is: 'seen', seen };
 }
 
-/** A stop or a start that flushes what is not its own took the guard along: it is put back. '' when all is well. */
-export async function holdGuard(run: ReloadRun): Promise<string> {
+/**
+ * Puts the guard of a change back where a stop or a start that flushes what is not its own took it along.
+ * @param how `again` on the way back, which takes longer: admins who came or left meanwhile get through as well
+ * @returns what was done, or '' where the guard is in force, or there is none to be
+ * @throws StepFailed when the kernel does not have it afterwards
+ */
+export async function holdGuard(run: ReloadRun, how: 'exactly' | 'again' = 'exactly'): Promise<string> {
   const guard = run.record?.guard;
   if (guard === undefined) return '';
   const now = await guardNow(run);
   if (now.is === 'seen') return '';
-  await setGuard(run, guard.ssh, 'exactly');
-  if (now.is === 'unknown') return `; the guard could not be looked at (${now.why}) and was put in force once more`;
-  return '; it took the guard along, which was put back at once';
+  await setGuard(run, how === 'again' ? await everyAdmin(run) : guard.ssh, how);
+  if (now.is === 'unknown') return `the guard could not be looked at (${now.why}) and was put in force once more`;
+  return 'the guard was taken along and is in force again';
+}
+
+/** The ssh connections that are there now and those of when the guard was raised, once each. */
+async function everyAdmin(run: ReloadRun): Promise<readonly Connection[]> {
+  const all = [...(await sshConnections(run.host)), ...(run.record?.guard?.ssh ?? [])];
+  const place = (each: Connection) => [each.ours, each.ourPort, each.theirs].join();
+  return [...new Map(all.map((each) => [place(each), each])).values()];
 }
 
 /**
@@ -119,10 +131,7 @@ export async function keepGuard(run: ReloadRun, begun: boolean): Promise<string>
   const isOurs = then !== undefined || before.is === 'seen' || (begun && before.is === 'unknown');
   if (!isOurs) return 'there is no guard: the host may be open';
   try {
-    const now = await sshConnections(run.host);
-    const all = [...now, ...(then?.ssh ?? [])];
-    const place = (each: Connection) => [each.ours, each.ourPort, each.theirs].join();
-    await setGuard(run, [...new Map(all.map((each) => [place(each), each])).values()], 'again');
+    await setGuard(run, await everyAdmin(run), 'again');
   } catch (error) {
     if (!(error instanceof StepFailed || error instanceof HostError)) throw error;
     const after = await guardNow(run);

@@ -7,7 +7,7 @@ import type { JournalLine, ReloadStep, RulesText } from '../model.ts';
 import { compareRules } from '../reload-compare.ts';
 import { isRebooted } from './execute.ts';
 import { dropNetlink, forgetFlows, restoreFlows } from './reload-flows.ts';
-import { endGuard, keepGuard } from './reload-guard.ts';
+import { endGuard, holdGuard, keepGuard } from './reload-guard.ts';
 import { isUnloading, loadModule, moduleInode, STUCK } from './reload-modules.ts';
 import { ALONG_LIMIT_MS, proveRules, restoreOrder, rulesNow } from './reload-rules.ts';
 import type { ReloadRun } from './reload-run.ts';
@@ -39,8 +39,9 @@ export async function recoverReload(run: ReloadRun, lines: readonly JournalLine[
     return { ok: true, saw: ['the machine was booted since: module, firewall and rules are those of the boot'] };
   }
   const stops = begun.filter((step): step is Stop => step.step === 'stop');
+  if (!(await allActive(run, stops, 0))) await hold(run, saw);
   // A stop or start that was cut short goes on in systemd: whoever acts now would act against it.
-  for (const { unit } of stops) await settledState(run, unit);
+  if (!(await allActive(run, stops))) await hold(run, saw);
   const guarded = begun.some(({ step }) => step === 'guard-up');
   if (await isUnloading(run)) return stayClosed(run, guarded, [STUCK], down(stops, 'reboot the machine'));
   const todo = await attempt(saw, () => bringModule(run, modulesOf(lines), saw));
@@ -166,25 +167,36 @@ async function bringRules(run: ReloadRun, stops: readonly Stop[], saw: string[])
     saw.push('the firewall is active and the ruleset is the recorded one');
     return undefined;
   }
-  for (const { unit, name } of owners) {
-    const { active } = await settledState(run, unit);
-    if (active !== 'active') await tell(saw, () => startUnit(run, unit, name, 'restart'));
-  }
-  if (!(await isSame(run, base))) {
-    for (const { unit, name } of owners) await tell(saw, () => startUnit(run, unit, name, 'restart'));
-  }
+  await hold(run, saw);
+  const start = async ({ unit, name }: Stop, how: 'start' | 'restart') => {
+    await tell(saw, () => startUnit(run, unit, how === 'restart' ? name : undefined, how));
+    await hold(run, saw);
+  };
+  for (const owner of owners) if (!(await isActive(run, owner))) await start(owner, 'restart');
+  if (!(await isSame(run, base))) for (const owner of owners) await start(owner, 'restart');
   const proved = await tell(saw, () => proveRules(run, base));
-  for (const { unit } of along) {
-    const { active } = await settledState(run, unit);
-    if (active !== 'active') await tell(saw, () => startUnit(run, unit));
-  }
+  for (const stop of along) if (!(await isActive(run, stop))) await start(stop, 'start');
   const whole = along.length === 0 ? undefined : await tell(saw, () => proveRules(run, full, ALONG_LIMIT_MS));
   return proved ?? whole ?? (await stillDown(run, stops));
 }
 
-async function allActive(run: ReloadRun, stops: readonly Stop[]): Promise<boolean> {
-  for (const { unit } of stops) if ((await settledState(run, unit)).active !== 'active') return false;
-  return true;
+async function isActive(run: ReloadRun, { unit }: Stop): Promise<boolean> {
+  return (await settledState(run, unit)).active === 'active';
+}
+
+async function allActive(run: ReloadRun, stops: readonly Stop[], limitMs?: number): Promise<boolean> {
+  const states: string[] = [];
+  for (const { unit } of stops) states.push((await settledState(run, unit, limitMs)).active);
+  return states.every((active) => active === 'active');
+}
+
+/** As long as the rules are not back the guard is in force, whatever a unit's stop or start took along. */
+async function hold(run: ReloadRun, saw: string[]): Promise<void> {
+  await attempt(saw, async () => {
+    const held = await holdGuard(run, 'again');
+    if (held !== '') saw.push(held);
+    return undefined;
+  });
 }
 
 async function stillDown(run: ReloadRun, stops: readonly Stop[]): Promise<string | undefined> {

@@ -22,8 +22,9 @@ export type UnitState = {
 /**
  * The state of a unit once no job of it is queued or running; the last one seen where that takes too long. `unknown` where
  * systemd does not answer: no reason to believe that the unit is down.
+ * @param limitMs how long it is waited for; 0: the state at this moment
  */
-export async function settledState(run: ReloadRun, unit: string): Promise<UnitState> {
+export async function settledState(run: ReloadRun, unit: string, limitMs = UNIT_LIMIT_MS): Promise<UnitState> {
   const look = async () => {
     const argv = showArgv([unit], ['Id', 'ActiveState', 'Result', 'Job']);
     const ended = await run.host.run(argv);
@@ -31,7 +32,7 @@ export async function settledState(run: ReloadRun, unit: string): Promise<UnitSt
     return { active: shown.ActiveState ?? 'unknown', result: shown.Result ?? '', job: shown.Job ?? '' };
   };
   const settled = (seen: { active: string; job: string }) => !/ing$/.test(seen.active) && /^0?$/.test(seen.job);
-  const { active, result } = await lookUntil(run, UNIT_LIMIT_MS, look, settled);
+  const { active, result } = await lookUntil(run, limitMs, look, settled);
   return { active, result };
 }
 

@@ -1,4 +1,5 @@
 /** One step of a reload, done and proved. What undoes a reload that stopped anywhere is in reload-recover.ts. */
+import { StepFailed } from '../errors.ts';
 import type { ReloadStep } from '../model.ts';
 import { drainFlows, restoreFlows, saveFlows } from './reload-flows.ts';
 import { holdGuard, lowerGuard, raiseGuard } from './reload-guard.ts';
@@ -16,6 +17,7 @@ import {
 import { type ReloadRun, type StepSeen, seconds } from './reload-run.ts';
 import { startUnit, stopUnit } from './reload-units.ts';
 import { plannedValues, writeBack } from './reload-values.ts';
+import { sentenceOf } from './sentence.ts';
 
 export { recoverReload } from './reload-recover.ts';
 export type { ReloadRun } from './reload-run.ts';
@@ -42,7 +44,7 @@ async function perform(run: ReloadRun, step: ReloadStep): Promise<StepSeen> {
     case 'record':
       return recordRules(run);
     case 'stop': {
-      const saw = (await stopUnit(run, step.unit)) + (await holdGuard(run));
+      const saw = await guarded(run, () => stopUnit(run, step.unit));
       return step.along === true ? { saw, record: await recordBase(run) } : { saw };
     }
     case 'clear-rules':
@@ -56,7 +58,7 @@ async function perform(run: ReloadRun, step: ReloadStep): Promise<StepSeen> {
     case 'write-back':
       return { saw: await writeBack(run, plannedValues(run)) };
     case 'start':
-      return { saw: (await startUnit(run, step.unit, step.name)) + (await holdGuard(run)) };
+      return { saw: await guarded(run, () => startUnit(run, step.unit, step.name)) };
     case 'load-rules':
       return { saw: await loadRules(run, step.tool) };
     case 'prove-rules': {
@@ -65,7 +67,7 @@ async function perform(run: ReloadRun, step: ReloadStep): Promise<StepSeen> {
       return { saw: await proveRules(run, base ?? full) };
     }
     case 'start-along':
-      return { saw: await startUnit(run, step.unit) };
+      return { saw: await guarded(run, () => startUnit(run, step.unit)) };
     case 'guard-up':
       return raiseGuard(run);
     case 'guard-down':
@@ -78,6 +80,20 @@ async function perform(run: ReloadRun, step: ReloadStep): Promise<StepSeen> {
       return { saw: await restoreFlows(run) };
   }
 }
+
+/** Stops or starts a unit, and puts the guard back that went with it, however that ended. */
+async function guarded(run: ReloadRun, act: () => Promise<string>): Promise<string> {
+  let saw: string;
+  try {
+    saw = await act();
+  } catch (error) {
+    const held = await holdGuard(run).catch(sentenceOf);
+    throw error instanceof StepFailed ? new StepFailed(joined(error.message, held)) : error;
+  }
+  return joined(saw, await holdGuard(run));
+}
+
+const joined = (saw: string, held: string): string => (held === '' ? saw : `${saw}; ${held}`);
 
 async function load(run: ReloadRun, module: string): Promise<string> {
   const saw = await loadModule(run, module);

@@ -163,9 +163,21 @@ describe('holdGuard', () => {
 
   test('puts back what a stop took along', async () => {
     const { run, state } = scene({ record });
-    expect(await holdGuard(run)).toMatch(/took the guard along, which was put back/);
+    expect(await holdGuard(run)).toBe('the guard was taken along and is in force again');
     expect(state.guard).toContain('10.77.0.2');
     expect(await holdGuard(run)).toBe('');
+  });
+
+  test('on the way back admins of before and of now may come again; in the middle of a step nobody new does', async () => {
+    const gone = { ...SSH, theirs: '10.77.0.5' };
+    const { run, state } = scene({ record: { ...RECORD, guard: { since: 0, ssh: [gone] } } });
+    await holdGuard(run);
+    expect(state.guard).not.toContain('10.77.0.2');
+    state.guard = '';
+    await holdGuard(run, 'again');
+    for (const from of ['10.77.0.2', '10.77.0.5']) {
+      expect(state.guard).toContain(`ip saddr ${from} ip daddr 10.77.0.1 tcp dport 22 accept`);
+    }
   });
 
   test('one that cannot be looked at is put in force once more, and must be seen then', async () => {

@@ -1,6 +1,6 @@
 /** What becomes of guard and flows when a reload goes back from anywhere: in which order, and when the host stays closed. */
 import { describe, expect, test } from 'vitest';
-import { type ReloadRun, recoverReload } from '../../src/apply/reload.ts';
+import { performReloadStep, type ReloadRun, recoverReload } from '../../src/apply/reload.ts';
 import { GUARD, GUARD_GONE, guardText } from '../../src/guard.ts';
 import type { Host, RunResult } from '../../src/host/host.ts';
 import type { Action, HostCommand, JournalLine, ReloadStep, RulesRecord } from '../../src/model.ts';
@@ -23,6 +23,8 @@ type Scene = {
   rules?: string;
   unit?: string;
   guard?: string;
+  /** a stop or start of the unit flushes every table of nft, and it may stay as it is */
+  flushes?: 'works' | 'stays';
   /** nft takes no rules any more, the guard excepted */
   broken?: boolean;
   /** nft does not list the ruleset */
@@ -40,6 +42,7 @@ function scene({
   rules = '',
   unit = 'inactive',
   guard = GUARD_TABLE,
+  flushes,
   broken = false,
   unreadable = false,
   record = RECORD,
@@ -53,6 +56,8 @@ function scene({
     if ('flows' in command) did.push(`flows ${command.flows}`);
     if ('unit' in command) {
       did.push(`${command.unit} ${command.name}`);
+      if (flushes !== undefined) now.guard = '';
+      if (flushes === 'stays') return done('', 1);
       now.unit = 'active';
       if (!broken) now.rules = RULES;
     }
@@ -202,5 +207,57 @@ describe('recoverReload', () => {
     did.length = 0;
     expect((await recoverReload(run, linesTo('guard-down'))).ok).toBe(true);
     expect(did).toEqual(['guard gone']);
+  });
+});
+
+describe('a unit whose stop and start flush what is not their own', () => {
+  const MADE = 'guard made';
+
+  test.each<[ReloadStep, string]>([
+    [{ step: 'stop', unit: 'ufw.service', name: 'ufw' }, 'active'],
+    [{ step: 'start', unit: 'ufw.service', name: 'ufw' }, 'failed'],
+    [{ step: 'start-along', unit: 'ufw.service' }, 'failed'],
+  ])('$step that fails half-way: the guard is back before anything else is done', async (step, unit) => {
+    const { run, did, now } = scene({ unit, flushes: 'stays' });
+    await expect(performReloadStep(run, step)).rejects.toThrow(
+      /ufw\.service .*; the guard was taken along and is in force again$/,
+    );
+    expect(did.at(-1)).toBe(MADE);
+    expect(now.guard).toContain('policy drop');
+  });
+
+  test('a guard that cannot be put back is told beside what failed', async () => {
+    const { run } = scene({ unit: 'active', flushes: 'stays' });
+    const host = {
+      ...run.host,
+      run: async (...[argv, options]: Parameters<Host['run']>) =>
+        argv.includes('-c') ? { code: 1, stdout: '', stderr: 'no' } : run.host.run(argv, options),
+    };
+    const stop = performReloadStep({ ...run, host }, { step: 'stop', unit: 'ufw.service', name: 'ufw' });
+    await expect(stop).rejects.toThrow(/did not come to its end.*; the guard cannot be made: no$/);
+  });
+
+  test('on the way back: in force again before flows and rules, and after every start, until the rules are proved', async () => {
+    const { run, did, now } = scene({ guard: '', flushes: 'works' });
+    const { ok, saw } = await recoverReload(run, linesTo('drain-flows'));
+    expect(ok).toBe(true);
+    expect(did).toEqual([MADE, 'flows load', 'flows forgotten', 'restart ufw.service', MADE, 'guard gone']);
+    expect(saw.join()).toMatch(/the guard was taken along/);
+    expect(now.guard).toBe('');
+  });
+
+  test('a start that fails takes it along, too; rules that cannot be brought back leave it in force', async () => {
+    const { run, did, now } = scene({ flushes: 'stays', broken: true });
+    expect((await recoverReload(run, linesTo('start'))).ok).toBe(false);
+    expect(did.filter((what) => /restart/.test(what))).toHaveLength(2);
+    expect(did.join()).not.toMatch(/restart ufw.service,(?!guard made)/);
+    expect(now.guard).toContain('policy drop');
+  });
+
+  test('a change without a guard gets none', async () => {
+    const { guard: _, ...record } = RECORD;
+    const { run, did } = scene({ guard: '', flushes: 'works', record });
+    expect((await recoverReload(run, linesTo('drain-flows'))).ok).toBe(true);
+    expect(did).not.toContain(MADE);
   });
 });
