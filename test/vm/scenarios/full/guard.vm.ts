@@ -4,7 +4,7 @@ import { evidence } from '../../lab/evidence.ts';
 import { expectRuleset, ruleset } from '../../lab/firewalls.ts';
 import { openFlows } from '../../lab/flows.ts';
 import { holdInQdisc } from '../../lab/listener.ts';
-import { canLogIn, openSession, tryConnections } from '../../lab/peer.ts';
+import { canLogIn, HOST4, openSession, tryConnections } from '../../lab/peer.ts';
 import { type Vm, withVm } from '../../machine.ts';
 import { exposure, noGuard } from '../guard-hands.ts';
 import { APPLY, says } from '../reload-hands.ts';
@@ -49,6 +49,40 @@ test('an unload that the kernel does not end: closed, admins let in, and all bac
       vm,
       'an unload that does not end',
       'exit 6: initstate going, no connection in, ssh alive, new login works; rollback after the packets were freed: all as before',
+      'ufw',
+    );
+  }));
+
+test('a reload is refused where the guard would cut off the one who calls, and only there', () =>
+  withVm({ firewall: 'ufw' }, async (vm) => {
+    // Somebody else's connection, which the guard would let through, is nobody's way but his own.
+    const session = await openSession(vm);
+    const plan = 'ctfix plan --strategy reload --max 131072';
+    const options = '-o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR';
+    await vm.sh('cp /bin/bash /root/mosh-server');
+    for (const [who, command, code] of [
+      ['console', plan, 0],
+      ['unit', `systemd-run --quiet --pipe --wait ${plan}`, 0],
+      ['ssh', `ip netns exec peer ssh ${options} root@${HOST4} ${plan}`, 0],
+      ['ssh, sudo', `ip netns exec peer ssh ${options} admin@${HOST4} sudo ${plan}`, 0],
+      ['ssh, what the session left behind', `ip netns exec peer ssh ${options} root@${HOST4} setsid --wait ${plan}`, 0],
+      ['ssh from this host', `ssh ${options} root@127.0.0.1 ${plan}`, 3],
+      ['ssh and sudo from this host', `ssh ${options} admin@127.0.0.1 sudo ${plan}`, 3],
+      ['the same, without the guard', `ssh ${options} root@127.0.0.1 ${plan} --no-guard`, 0],
+      ['mosh', `/root/mosh-server -c '${plan}; exit $?'`, 3],
+      ['mosh, apply', `/root/mosh-server -c '${APPLY}; exit $?'`, 3],
+    ] as const) {
+      const run = await vm.run(command, { timeout: 90_000 });
+      const said = (run.stdout + run.stderr).replace(/\s+/g, ' ');
+      expect(run.code, `${who}: ${said}`).toBe(code);
+      if (code === 3) expect(said, who).toMatch(/you came through (sshd|mosh-server).*(console).*--no-guard/);
+      else expect(said, who).not.toContain('you came through');
+    }
+    await session.stop();
+    await evidence(
+      vm,
+      'who calls for a reload',
+      'console, unit, ssh, ssh and sudo: planned; ssh from this host and mosh: exit 3, with --no-guard 0',
       'ufw',
     );
   }));
