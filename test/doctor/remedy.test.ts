@@ -1,15 +1,21 @@
 /** Every command of ctfix that a diagnosis prints does what it is printed for: it is neither refused nor without effect. */
+import { readdirSync } from 'node:fs';
 import { Command } from 'commander';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { sizingFlags } from '../../src/commands/flags.ts';
 import { diagnose } from '../../src/doctor/diagnose.ts';
-import { type Facts, known } from '../../src/model.ts';
+import { gather } from '../../src/facts/gather.ts';
+import { recordedHost } from '../../src/host/recorded.ts';
+import { type DiagnosisFacts, type Facts, known } from '../../src/model.ts';
 import { type PlanFlags, planOptions } from '../../src/options.ts';
 import { planFor } from '../../src/survey.ts';
-import { templates } from '../support/facts.ts';
+import { GIB, type Said, templates } from '../support/facts.ts';
 import { anyHost } from '../support/hosts-any.ts';
+import { findingOf, patient, wordsOf } from '../support/patient.ts';
 import { anyPatient } from '../support/patients-any.ts';
+import { folder, sleep } from '../support/recorded.ts';
+import { HOOK, LOAD, live, OURS, sets } from '../support/said.ts';
 
 /** The options of a command line, by the parsers of the program. */
 function optionsOf(command: string) {
@@ -34,6 +40,9 @@ function outcomes(facts: Facts) {
   );
 }
 
+const effectless = (facts: Facts) =>
+  outcomes(facts).filter(({ verdict, refused }) => verdict === 'nothing' || refused.length > 0);
+
 test.each([
   ['hosts', anyHost],
   ['hosts of which some is unknown', anyPatient],
@@ -41,11 +50,89 @@ test.each([
   let printed = 0;
   fc.assert(
     fc.property(hosts, (facts) => {
-      const found = outcomes(facts);
-      printed += found.length;
-      expect(found.filter(({ verdict, refused }) => verdict === 'nothing' || refused.length > 0)).toEqual([]);
+      printed += outcomes(facts).length;
+      expect(effectless(facts)).toEqual([]);
     }),
     { numRuns: 500 },
   );
   expect(printed).toBeGreaterThan(150);
+});
+
+test.each(readdirSync(folder('.')))('the recorded host %s', async (name) => {
+  expect(effectless(await gather(recordedHost(folder(name)), { sleep, diagnosis: true }))).toEqual([]);
+});
+
+/** `apply` refuses the first command that comes to mind on each of these. */
+describe('what stands in the way', () => {
+  const chef = { '/etc/modprobe.d/options_nf_conntrack.conf': 'options nf_conntrack hashsize=65536\n' };
+  const short = { drop: 9, early_drop: 9, insert_failed: 0, chainlength: 0 };
+  const elsewhere = (entries: number) => ({
+    namespaces: [
+      {
+        inode: 4026532230,
+        name: 'tenant',
+        processes: [],
+        counters: { ...short, entries },
+        countersLater: { ...short, entries },
+      },
+    ],
+  });
+  const refusing = { counters: { chainlength: 900 }, countersLater: { chainlength: 950 } };
+  const ours = { [OURS]: sets(600_000), ...HOOK };
+
+  test.each<[name: string, code: string, said: Said, looked: Partial<DiagnosisFacts>, says: RegExp]>([
+    ['a later option', 'table-full', { files: chef, table: { count: 65_000 } }, {}, /sudo ctfix apply --take-over$/m],
+    [
+      'a later file, for another namespace',
+      'namespace-full',
+      { files: { '/etc/sysctl.conf': sets(65_536), ...LOAD } },
+      elsewhere(65_536),
+      /sudo ctfix apply --max 131072 --take-over$/m,
+    ],
+    [
+      'the memory limit, for another namespace',
+      'namespace-full',
+      { machine: { memTotalKiB: GIB / 4 } },
+      elsewhere(65_536),
+      /over the memory limit of .*: ask for less, or raise --memory-limit.*\n\n?see who fills it there/,
+    ],
+    [
+      'a later option, for shorter chains',
+      'chain-refused',
+      { files: chef, table: refusing },
+      {},
+      /sudo ctfix apply --hashsize 131072 --take-over$/m,
+    ],
+    [
+      'a later file, for hashsize alone',
+      'hashsize-alone',
+      { files: { '/etc/modprobe.d/zz.conf': 'options nf_conntrack hashsize=65536\n' }, table: live(65_536, 131_072) },
+      {},
+      /sudo ctfix apply --max 65536 --take-over$/m,
+    ],
+    [
+      'a later file, for a module that is built in',
+      'builtin-option',
+      {
+        files: {
+          '/etc/modprobe.d/a.conf': 'options nf_conntrack hashsize=131072\n',
+          '/etc/sysctl.d/99-z.conf': sets(32_768, 'net.netfilter.nf_conntrack_buckets'),
+        },
+        module: { state: 'builtin' },
+      },
+      {},
+      /sudo ctfix apply --hashsize 131072 --take-over$/m,
+    ],
+    [
+      'the command line, for what a file lost',
+      'lowered-since',
+      { files: ours, cmdlineHashsize: 65_536, table: live(65_536) },
+      {},
+      /beats every file: set nf_conntrack.hashsize=\d+ in the boot loader/,
+    ],
+  ])('%s', (_, code, said, looked, says) => {
+    const facts = patient(said, looked);
+    expect(wordsOf(findingOf(facts, code))).toMatch(says);
+    expect(effectless(facts)).toEqual([]);
+  });
 });

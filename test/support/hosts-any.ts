@@ -26,6 +26,11 @@ const FILES: Readonly<Record<string, fc.Arbitrary<string>>> = {
   '/etc/modprobe.d/nf_conntrack.conf': size.map((n) => `# tuned by hand\noptions nf-conntrack acct=0 hashsize=${n}`),
   '/etc/modprobe.d/zz.conf': size.map((n) => `options nf_conntrack hashsize=${n}\n`),
   '/etc/modprobe.d/broken.conf': size.map((n) => `options nf_conntrack hashsize = ${n}\n`),
+  '/etc/modprobe.d/options_nf_conntrack.conf': size.map((n) => `options nf_conntrack hashsize=${n}\r\n`),
+  '/etc/sysctl.d/60-times.conf': fc
+    .integer({ min: 20, max: 900_000 })
+    .map((n) => `net.netfilter.nf_conntrack_tcp_timeout_established=${n}\nnet.netfilter.nf_conntrack_acct=1\n`),
+  '/usr/lib/tuned/router/tuned.conf': size.map((n) => `[net]\nnf_conntrack_hashsize=${n}\n`),
   '/etc/sysctl.d/10-admin.conf': size.map((n) => `net.netfilter.nf_conntrack_max=${n}\n`),
   '/etc/sysctl.d/99-admin.conf': size.map((n) => `net/netfilter/nf_conntrack_max = ${n}\nnet.ipv4.ip_forward=1\n`),
   '/usr/lib/sysctl.d/95-vendor.conf': size.map((n) => `net.nf_conntrack_max = ${n}\n`),

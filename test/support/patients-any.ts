@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { DiagnosisFacts, Facts } from '../../src/model.ts';
 import { hostile } from '../render/support.ts';
 import { anyHost } from './hosts-any.ts';
+import { active } from './said.ts';
 
 const unknown = fc.constantFrom({ unknown: 'no permission' }, { unknown: 'it does not exist' });
 const maybe = <T>(value: fc.Arbitrary<T>) =>
@@ -74,15 +75,18 @@ export const anyPatient: fc.Arbitrary<Facts> = fc
         log: fc.constantFrom<Facts['log']>(facts.log, why),
         namespace: fc.constantFrom('initial' as const, 'initial' as const, 'child' as const, why),
         root: fc.boolean(),
+        owners: fc.constantFrom<Facts['firewalls']>([], active('iptables')),
+        container: fc.constantFrom(undefined, undefined, undefined, 'docker'),
         state: fc.constantFrom(facts.module.state, facts.module.state, 'unloading' as const),
         uptime: fc.constantFrom<Facts['machine']['uptime']>(facts.machine.uptime, why, 0),
       })
-      .map(({ log, namespace, root, state, uptime }) => ({
+      .map(({ log, namespace, root, owners, container, state, uptime }) => ({
         ...facts,
+        firewalls: [...facts.firewalls, ...owners],
         log,
         root,
         diagnosis,
-        machine: { ...facts.machine, uptime },
+        machine: { ...facts.machine, uptime, ...(container !== undefined && { container }) },
         module: { ...facts.module, state },
         table: {
           ...facts.table,
