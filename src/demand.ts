@@ -73,7 +73,10 @@ function demandOf(present: Present, evidence: Evidence, { peak = 0, headroom = H
   const byEvidence = evidence.full.length > 0 ? 2 * full : 0;
   const byLoad = (max ?? 0) >= enough * need ? 0 : Math.ceil(headroom * need);
   const flows = `${grouped(need)} flows (${peak > count ? '--peak' : 'tracked now'})`;
-  const load = `${flows} ask for more than the present max of ${grouped(max ?? 0)}, which is below ${enough} × as many`;
+  const load =
+    max === undefined
+      ? `${flows} ask for room, and the present max is unknown`
+      : `${flows} ask for more than the present max of ${grouped(max)}, which is below ${enough} × as many`;
   return {
     value: Math.max(byLoad, byEvidence),
     need,
