@@ -60,6 +60,7 @@ export function reloadNotes(facts: Facts, asked: PlanOptions, live: readonly Act
       : `${carried} carried over, with NAT, marks, zones, timeouts and states; what cannot be is what helpers expect${helpers(facts)}, the helper of a flow, labels, and the tracking of TCP windows`;
   return [
     flows,
+    ...(asked.carry === false && facts.guard?.conntrack === 'no-program' ? [BLIND] : []),
     asked.guard === false
       ? 'there is no guard (--no-guard): whoever sends in these seconds gets in'
       : `while the firewall is down nothing gets through but ssh connections that are there${ssh(facts)}, loopback, ICMP, neighbour discovery and DHCP`,
@@ -68,6 +69,9 @@ export function reloadNotes(facts: Facts, asked: PlanOptions, live: readonly Act
       : []),
   ];
 }
+
+const BLIND =
+  'there is no conntrack to flush the table with, so that nobody can tell beforehand whether a packet on its way (a stalled qdisc, a queue) holds a flow: the unload would then never end, and only a reboot would end it; the package conntrack or conntrack-tools has it';
 
 /** Asked for with the size that is there already: a second run must not stop the firewall again. */
 function notDone({ kind, module }: Facts): string[] {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import type { GuardFacts } from '../src/model.ts';
 import { planFor } from '../src/survey.ts';
 import { factsOf, simulate, templates } from './support/facts.ts';
 import { anyHost } from './support/hosts-any.ts';
@@ -28,4 +29,31 @@ test('asked for, a reload is planned, or refused, or its absence is said', () =>
     }),
     { numRuns: 200 },
   );
+});
+
+describe('whether packets hold flows when the unload begins', () => {
+  const BLIND = /there is no conntrack to flush the table with.*never end, and only a reboot/;
+  const guard = (conntrack: GuardFacts['conntrack']): GuardFacts => ({
+    nft: 'there',
+    conntrack,
+    ssh: [],
+    storage: [],
+    cluster: [],
+  });
+
+  test.each<[string, GuardFacts | undefined, boolean | undefined, boolean]>([
+    ['no conntrack, without the flows', guard('no-program'), false, true],
+    ['one that cannot load flows can flush', guard('too-old'), false, false],
+    ['conntrack', guard('loads'), false, false],
+    ['nobody has looked', undefined, false, false],
+    ['no conntrack, with the flows: refused', guard('no-program'), undefined, false],
+  ])('%s', (_, seen, carry, said) => {
+    const facts = { ...factsOf({}), ...(seen && { guard: seen }) };
+    const options = { strategy: 'reload', max: 131072, ...(carry === false && { carry }) } as const;
+    const { plan } = planFor(facts, options, { templates, version: '0.1.0' });
+    expect(BLIND.test(plan.notes.join())).toBe(said);
+    expect(plan.refusals.map(({ code }) => code)).toEqual(
+      seen?.conntrack === 'no-program' && !said ? ['reload-no-carry'] : [],
+    );
+  });
 });
