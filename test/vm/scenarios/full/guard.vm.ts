@@ -57,7 +57,7 @@ test('a reload is refused where the guard would cut off the one who calls, and o
   withVm({ firewall: 'ufw' }, async (vm) => {
     // Somebody else's connection, which the guard would let through, is nobody's way but his own.
     const session = await openSession(vm);
-    const plan = 'ctfix plan --strategy reload --max 131072';
+    const plan = '/usr/local/sbin/ctfix plan --strategy reload --max 131072';
     const options = '-o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR';
     await vm.sh('cp /bin/bash /root/mosh-server');
     for (const [who, command, code] of [
