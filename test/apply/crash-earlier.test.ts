@@ -18,7 +18,7 @@ import { fakeDeps } from '../commands/support.ts';
 import { type Crash, type Disk, NEVER, NOTHING, type State, watched } from '../support/crashes.ts';
 import { templates } from '../support/facts.ts';
 import { LINK, UNIT } from '../support/net.ts';
-import { booted, killed, type World, worldWith } from '../support/world.ts';
+import { booted, killed, started, type World, worldWith } from '../support/world.ts';
 import { hostOver } from '../support/world-host.ts';
 
 const disk = vi.hoisted((): Disk => ({ at: () => {} }));
@@ -174,6 +174,39 @@ describe.each<[string, PlanOptions, PlanOptions]>([
     }
   }, 120_000);
 });
+
+test('every death in the recovery at boot of the second leaves the first', async () => {
+  const first = await change({ world: worldWith(['firewalld.service']), records: NOTHING }, { max: 300000 });
+  const ran = await change(first, { max: 400000 });
+  const half = ran.crashes
+    .filter((crash) => crash.moment === 'after file /etc/sysctl.d/90-ctfix-conntrack.conf')
+    .at(-1);
+  if (half === undefined) throw new Error('the change has no such moment');
+  const start = { world: booted(half.world), records: half.records };
+  const back = await watched(start, disk, recoverAtBoot);
+  expect([outcomes(back), unitIn(back)]).toEqual([['applied', 'undone'], []]);
+  for (const crash of moments(back.crashes)) {
+    const { result, ...state } = await next(crash, person);
+    const words = `${crash.step}, ${crash.moment}: ${result}`;
+    expect(picture({ ...state, world: started(state.world) }), words).toEqual(
+      picture({ ...first, world: started(booted(first.world)) }),
+    );
+    expect([outcomes(state), unitIn(state)], words).toEqual([['applied', 'undone'], []]);
+  }
+}, 120_000);
+
+test('without any earlier change, every death is silent or told as well', async () => {
+  const start = { world: worldWith(['firewalld.service']), records: NOTHING };
+  const ran = await change(start, { max: 300000 });
+  for (const crash of moments(ran.crashes)) {
+    const { result, ...state } = await next(crash, person);
+    const words = `${crash.step}, ${crash.moment}: ${result}`;
+    expect(picture(state), words).toEqual(picture(outcomes(crash)[0] === 'applied' ? ran : start));
+    expect(unitIn(state), words).toEqual([]);
+    expect((await next(state, told)).result, words).toBe('');
+    expect((await next(crash, (deps) => rollback(undefined, deps))).result.exit, words).toBe('ok');
+  }
+}, 120_000);
 
 describe('what is left of the unit, beside two good changes', () => {
   const begin = async (left: (world: World, ids: readonly string[]) => void) => {
