@@ -1,16 +1,17 @@
 /**
- * One change at a time. The lock is a file that names its owner by pid, start time and boot: an owner that no longer
- * runs holds nothing, so nobody ever has to remove a lock by hand. It lies in memory (/run), so that a full or read-only
- * disk keeps nobody from taking a change back.
+ * One change at a time. The lock is a symbolic link whose text names its owner by pid, start time and boot: an owner that
+ * no longer runs holds nothing, so nobody ever has to remove a lock by hand. It lies in memory (/run), and the text of a
+ * link takes no block there either (shmem_symlink in mm/shmem.c, up to 127 bytes): neither a full or read-only disk nor a
+ * full /run keeps anybody from taking a change back.
  */
-import { linkSync, readdirSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from 'node:fs';
 import { posix } from 'node:path';
 import { CtfixError } from '../errors.ts';
 import { randomHex } from '../host/chance.ts';
 import type { ReadHost } from '../host/host.ts';
 import { errnoOf } from '../host/sentence.ts';
 import { sentenceOf } from './sentence.ts';
-import { readRecord } from './statedir.ts';
+import { requireTrusted } from './statedir.ts';
 
 export type Lock = { release(): void };
 
@@ -23,12 +24,12 @@ type Owner = {
   readonly nonce: string;
 };
 
-/** What a power cut can leave: a name without its text. No live owner ever looks like this. */
-const TORN: Owner = { pid: 0, start: '', boot: '', since: '', nonce: 'torn' };
+/** Something else of root's that has this name. No live owner ever looks like this. */
+const STRAY: Owner = { pid: 0, start: '', boot: '', since: '', nonce: 'stray' };
 
 /**
  * Takes the lock.
- * @param path of the lock file, in a directory where only root can make names
+ * @param path of the lock, in a directory where only root can make names
  * @param host where /proc is read
  * @param wait lets time pass until the one that holds it has ended; absent: it is not waited for
  * @throws CtfixError refused, naming the process that holds it and since when; or it cannot be made
@@ -56,7 +57,7 @@ export async function lockOwner(path: string, host: ReadHost): Promise<number | 
 /**
  * Takes the lock at `path`, or gives its living holder.
  *
- * Making it is link(2) of a complete file: exactly one process succeeds, and nobody ever sees a lock without its text.
+ * Making it is symlink(2): exactly one process succeeds, and nobody ever sees a lock without its text.
  * Taking over from a dead holder X is allowed only to the owner of a second lock, named after X: of two processes that
  * find X dead, one gets that. It then looks once more whether X is still there (a slower process may have judged X
  * before a faster one replaced it); as X is dead and nobody else may replace X meanwhile, what it saw stays true until
@@ -74,7 +75,7 @@ async function take(path: string, self: Owner, host: ReadHost): Promise<Owner | 
     if (rival !== undefined) return rival;
     try {
       if (read(path)?.nonce === holder.nonce) {
-        place(path, self, renameSync);
+        replace(path, self);
         return undefined;
       }
     } finally {
@@ -83,7 +84,7 @@ async function take(path: string, self: Owner, host: ReadHost): Promise<Owner | 
   }
 }
 
-/** Removes a lock file that may have been swept already. */
+/** Removes a lock that may have been swept already. */
 function remove(path: string): void {
   try {
     unlinkSync(path);
@@ -94,7 +95,7 @@ function remove(path: string): void {
 
 function make(path: string, self: Owner): boolean {
   try {
-    place(path, self, linkSync);
+    symlinkSync(textOf(self), path);
     return true;
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return false;
@@ -102,25 +103,37 @@ function make(path: string, self: Owner): boolean {
   }
 }
 
-function place(path: string, self: Owner, move: (from: string, to: string) => void): void {
+function replace(path: string, self: Owner): void {
   const temporary = `${path}-${randomHex(6)}.tmp`;
+  symlinkSync(textOf(self), temporary);
   try {
-    writeFileSync(temporary, JSON.stringify(self), { flag: 'wx', mode: 0o644 });
-    move(temporary, path);
+    renameSync(temporary, path);
   } finally {
     remove(temporary);
   }
 }
 
+const textOf = ({ pid, start, nonce, since, boot }: Owner): string => [pid, start, nonce, since, boot].join(' ');
+
 function read(path: string): Owner | undefined {
-  const text = readRecord(path);
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return undefined;
+  requireTrusted(path, stat);
+  if (!stat.isSymbolicLink()) return STRAY;
+  const text = targetOf(path);
   if (text === undefined) return undefined;
+  const [pid, start, nonce, since, boot] = /^(\d+) (\d+) ([0-9a-f]+) (\S+) (\S+)$/.exec(text)?.slice(1) ?? [];
+  if (!pid || !start || !nonce || !since || !boot) return STRAY;
+  return { pid: Number(pid), start, nonce, since, boot };
+}
+
+/** Undefined where it has gone since. */
+function targetOf(path: string): string | undefined {
   try {
-    const { pid, start, boot, since, nonce } = JSON.parse(text);
-    const words = [start, boot, since, nonce].every((word) => typeof word === 'string');
-    return Number.isInteger(pid) && words && /^[0-9a-f]+$/.test(nonce) ? { pid, start, boot, since, nonce } : TORN;
-  } catch {
-    return TORN;
+    return readlinkSync(path);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
   }
 }
 
@@ -162,8 +175,7 @@ async function sweep(lock: string, host: ReadHost): Promise<void> {
   for (const name of readdirSync(dir).filter((each) => each.startsWith(`${own}.`) || each.startsWith(`${own}-`))) {
     const path = posix.join(dir, name);
     const owner = read(path);
-    // One without text may be a living process's that is being written.
-    if (owner !== undefined && owner !== TORN && !(await isAlive(owner, host))) remove(path);
+    if (owner !== undefined && owner !== STRAY && !(await isAlive(owner, host))) remove(path);
   }
 }
 

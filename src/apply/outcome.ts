@@ -18,7 +18,7 @@ export type ApplyDeps = {
   readonly host: Host;
   /** where journals and state.json live: /var/lib/ctfix */
   readonly stateDir: string;
-  /** the file of the lock: /run/ctfix.lock */
+  /** the lock: /run/ctfix.lock */
   readonly lockPath: string;
   now(): Date;
   sleep(ms: number): Promise<void>;

@@ -46,6 +46,6 @@ export type Deps = {
   readonly version: string;
   /** where journals and state are kept */
   readonly stateDir: string;
-  /** the file that only one ctfix at a time has made */
+  /** the lock, which one ctfix at a time has */
   readonly lockPath: string;
 };

@@ -40,7 +40,7 @@ const SOURCE = `
   };
   const within = how === 'unconfirmed' ? { confirmWithin: 600 } : {};
   const deps = (host = memory.host) =>
-    depsFor(host, state, plan, { survey: async () => ({ facts: await look(memory.host), plan }), id, lockPath: dir + '/lock', ...within });
+    depsFor(host, state, plan, { survey: async () => ({ facts: await look(memory.host), plan }), id, lockPath: (disk === 'full' ? state : dir) + '/lock', ...within });
 
   const die = { ...memory.host, writeValue: (path, value) => /_max$/.test(path) ? new Promise(() => {}) : memory.host.writeValue(path, value) };
   const dies = how === 'killed' || how === 'boot' || how === 'person';

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { lchownSync, mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -40,10 +40,28 @@ describe('takeLock', () => {
         else first.release();
       });
       expect(waits).toBe(3);
-      expect(existsSync(path)).toBe(true);
+      expect(readlinkSync(path)).toContain(' ');
       lock.release();
-      expect(existsSync(path)).toBe(false);
+      expect(readdirSync(dirname(path))).toEqual([]);
     }
+  });
+
+  test('its text fits where a link takes no block: the longest pid, start and boot id', async () => {
+    const dir = tree();
+    const { host } = memoryHost({}, { pid: 4194304, bootId: '2f6dd2a0-9c84-4ec0-a6d0-3a1d1a6b6f6e' });
+    const stat = '4194304 (ctfix) R 1 1 1 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 99999999999 0';
+    const readFile = async (path: string) => (path.endsWith('/stat') ? stat : host.readFile(path));
+    await takeLock(join(dir, 'lock'), { ...host, readFile }, NOW);
+    expect(readlinkSync(join(dir, 'lock')).length).toBeLessThan(128);
+  });
+
+  test('a file of root’s that has its name gives way; one of somebody else is not believed', async () => {
+    const dir = tree({ lock: '{"pid":1}' });
+    (await takeLock(join(dir, 'lock'), memoryHost().host, NOW)).release();
+    symlinkSync('1 2 ab now boot', join(dir, 'lock'));
+    if (process.geteuid?.() !== 0) return;
+    lchownSync(join(dir, 'lock'), 1000, 1000);
+    await expect(takeLock(join(dir, 'lock'), memoryHost().host, NOW)).rejects.toThrow('user with id 1000');
   });
 
   test('other names beside it are left alone', async () => {
@@ -85,10 +103,11 @@ describe('takeLock', () => {
     expect(readdirSync(dir)).toEqual([]);
   });
 
-  test.each(['', 'x', '{"pid":1}', '{"pid":"1","start":"","boot":"","since":"","nonce":"../../x"}', 'null'])(
-    'a lock file that says %j is nobody’s',
+  test.each(['x', '1', '/etc/passwd', '1 2 ../../x now boot', '1 2 ab now'])(
+    'a lock that says %j is nobody’s',
     async (text) => {
-      const dir = tree({ lock: text });
+      const dir = tree();
+      symlinkSync(text, join(dir, 'lock'));
       (await takeLock(join(dir, 'lock'), memoryHost().host, NOW)).release();
       expect(readdirSync(dir)).toEqual([]);
     },
@@ -101,12 +120,12 @@ describe('takeLock', () => {
       const before = readdirSync(dir);
       await takeLock(join(dir, 'lock'), memory.host, NOW);
       expect(before).toEqual([]);
-      return readFileSync(join(dir, 'lock'), 'utf8');
+      return readlinkSync(join(dir, 'lock'));
     };
     const first = await owner();
-    const { nonce } = JSON.parse(first);
-    writeFileSync(join(dir, `lock.${nonce}`), JSON.stringify({ ...JSON.parse(first), nonce: 'abcd' }));
-    writeFileSync(join(dir, 'lock-0123.tmp'), first);
+    const nonce = first.split(' ')[2] ?? '';
+    symlinkSync(first.replace(nonce, 'abcd'), join(dir, `lock.${nonce}`));
+    symlinkSync(first, join(dir, 'lock-0123.tmp'));
     memory.restart();
     (await takeLock(join(dir, 'lock'), memory.host, NOW)).release();
     expect(readdirSync(dir)).toEqual([]);

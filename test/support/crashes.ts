@@ -2,7 +2,16 @@
  * Every moment at which a process can die, as what it would leave: the world and the records, copied at that moment. What
  * the process would have done afterwards (a `catch`, a `finally`, the next line) has no part in a copy.
  */
-import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ApplyDeps } from '../../src/apply/outcome.ts';
 import type { JournalLine } from '../../src/model.ts';
@@ -14,8 +23,8 @@ import { hostOver } from './world-host.ts';
 /** Told of every call of node:fs that changes the records; the test file that mocks node:fs sets it. */
 export type Disk = { at: (call: string) => void };
 
-/** Paths below the state directory with text and mode; a directory has no text. */
-type Records = ReadonlyMap<string, { readonly text?: string; readonly mode: number }>;
+/** Paths below the state directory with text and mode; a directory has no text, a link (the lock) no mode. */
+type Records = ReadonlyMap<string, { readonly text?: string; readonly mode?: number | undefined }>;
 
 /** A world and the records on its disk. */
 export type State = { readonly world: World; readonly records: Records };
@@ -30,11 +39,15 @@ export type Crash = State & {
 export const NOTHING: Records = new Map();
 
 function recordsIn(dir: string): Records {
-  const found = new Map<string, { text?: string; mode: number }>();
+  const found = new Map<string, { text?: string; mode?: number }>();
   const root = lstatSync(dir, { throwIfNoEntry: false });
   if (root === undefined) return found;
   for (const name of ['', ...readdirSync(dir, { recursive: true, encoding: 'utf8' })].sort()) {
     const stat = lstatSync(join(dir, name));
+    if (stat.isSymbolicLink()) {
+      found.set(name, { text: readlinkSync(join(dir, name)) });
+      continue;
+    }
     const mode = stat.mode & 0o7777;
     found.set(name, stat.isFile() ? { text: readFileSync(join(dir, name), 'utf8'), mode } : { mode });
   }
@@ -46,6 +59,7 @@ function laid(records: Records): string {
   const dir = stateDir();
   for (const [name, { text, mode }] of records) {
     if (text === undefined) mkdirSync(join(dir, name), { mode });
+    else if (mode === undefined) symlinkSync(text, join(dir, name));
     else writeFileSync(join(dir, name), text, { mode });
   }
   return dir;

@@ -9,12 +9,12 @@ export function toldOf(fs: typeof import('node:fs'), disk: Disk) {
       disk.at(name);
       return result;
     };
-  const { fsyncSync, renameSync, linkSync, unlinkSync, mkdirSync, ftruncateSync } = fs;
+  const { fsyncSync, renameSync, symlinkSync, unlinkSync, mkdirSync, ftruncateSync } = fs;
   return {
     ...fs,
     fsyncSync: told('fsync', fsyncSync),
     renameSync: told('rename', renameSync),
-    linkSync: told('link', linkSync),
+    symlinkSync: told('symlink', symlinkSync),
     unlinkSync: told('unlink', unlinkSync),
     mkdirSync: told('mkdir', mkdirSync),
     ftruncateSync: told('ftruncate', ftruncateSync),
