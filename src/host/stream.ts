@@ -44,7 +44,7 @@ function readInto(path: string, fd: number, piece: Buffer = Buffer.alloc(0)): Pr
   });
 }
 
-/** Pieces of a child between these sizes are neither worth a wait nor a sign that the child waits for its reader. */
+/** What has come of a child's output in a pause: between these sizes, the pause is as it should be. */
 const SMALL = 16 * 1024;
 const LARGE = 48 * 1024;
 /** Milliseconds: below the time in which a program on a fast machine fills the buffer between the two. */
@@ -53,15 +53,23 @@ const LONGEST_PAUSE = 16;
 /**
  * The output of a child in larger pieces. Programs write 4 KiB at a time into what is no terminal (the C library's buffer):
  * whoever takes each of them at once is woken, and wakes the writer's processor, forty thousand times for a table of a
- * million flows. A short pause after a small piece lets the next one grow; it follows the pace of the writer.
+ * million flows. A short pause lets the next piece grow; it follows the pace of the writer.
  */
-export async function* gathered(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+export async function* gathered(
+  bytes: AsyncIterable<Uint8Array> & { readonly readableLength: number },
+): AsyncGenerator<Uint8Array> {
   let pause = 1;
+  let held: Uint8Array[] = [];
   for await (const piece of bytes) {
-    yield piece;
-    if (piece.length < SMALL) pause = Math.min(LONGEST_PAUSE, pause * 2);
-    else if (piece.length > LARGE) pause = Math.max(1, pause / 2);
-    if (piece.length <= LARGE) await new Promise((resolve) => setTimeout(resolve, pause));
+    held.push(piece);
+    // Node 20 gives all that is there at once, later ones what was written at once.
+    if (bytes.readableLength > 0) continue;
+    const whole = Buffer.concat(held);
+    held = [];
+    yield whole;
+    if (whole.length < SMALL) pause = Math.min(LONGEST_PAUSE, pause * 2);
+    else if (whole.length > LARGE) pause = Math.max(1, pause / 2);
+    if (whole.length <= LARGE) await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 

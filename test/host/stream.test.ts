@@ -126,3 +126,21 @@ test('what comes in small writes is taken in larger pieces, whole and in order',
   expect(Buffer.concat(pieces).equals(wanted)).toBe(true);
   expect(pieces.length).toBeLessThan(writes / 2);
 });
+
+test('what is there already is no reason to wait, where each read gives one write of it', async () => {
+  let left = 160;
+  const source = {
+    get readableLength() {
+      return (left % 16) * 4096;
+    },
+    async *[Symbol.asyncIterator]() {
+      while (left > 0) {
+        left -= 1;
+        yield Buffer.alloc(4096, left);
+      }
+    },
+  };
+  const sizes: number[] = [];
+  for await (const piece of gathered(source)) sizes.push(piece.length);
+  expect(sizes).toEqual(Array.from({ length: 10 }, () => 65_536));
+});
