@@ -55,9 +55,7 @@ async function isForsaken({ id, outcome }: ChangeRecord, deps: ApplyDeps): Promi
  * was killed in the middle; where it was killed between the last line of the change and its end, what it had left to do.
  */
 export async function recoverKilled(id: string, deps: ApplyDeps): Promise<readonly Recovered[]> {
-  const wait = waitIn(deps);
-  while ((await lockOwner(deps.lockPath, deps.host)) !== undefined) await wait();
-  const change = find(id, deps);
+  const change = await leftBehind(id, deps);
   if (change === undefined) {
     if (hasStateDir(deps.stateDir)) await tidyUp(deps);
     return [];
@@ -66,14 +64,25 @@ export async function recoverKilled(id: string, deps: ApplyDeps): Promise<readon
     await tidyUp(deps, isOpen(change) ? undefined : id);
     return [];
   }
-  return [await takeBack(change, 'the process that made it was killed', deps, wait)];
+  return [await takeBack(change, 'the process that made it was killed', deps, waitIn(deps))];
+}
+
+/** The change as whoever is at work leaves it. */
+async function leftBehind(id: string, deps: ApplyDeps): Promise<ChangeRecord | undefined> {
+  for (;;) {
+    // First this: what is recorded afterwards is what the one who was at work has left.
+    const busy = (await lockOwner(deps.lockPath, deps.host)) !== undefined;
+    const change = find(id, deps);
+    if (!busy || change?.outcome !== 'unfinished') return change;
+    await waitIn(deps)();
+  }
 }
 
 /** When the time to confirm is over: waits for what is left of it, and for a change that is still being made. */
 export async function revertUnconfirmed(id: string, deps: ApplyDeps): Promise<readonly Recovered[]> {
   const wait = waitIn(deps);
   for (;;) {
-    // First this: what is recorded afterwards is what the one who was at work has left.
+    // In this order, as above.
     const busy = (await lockOwner(deps.lockPath, deps.host)) !== undefined;
     const change = find(id, deps);
     if (change === undefined) return [];

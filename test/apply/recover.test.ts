@@ -51,6 +51,41 @@ describe('another ctfix is at work for a moment', () => {
     expect(memory.snapshot()).toEqual(before);
   });
 
+  test('a change that is complete waits for nobody', async () => {
+    const { memory, plan, facts, deps } = await setUp({ id });
+    await apply(plan, facts, deps());
+    const other = await takeLock(deps().lockPath, memory.host, NOW);
+    const sleep = () => Promise.reject(new Error('waits'));
+    expect(await recoverKilled(id, { ...deps(), sleep })).toEqual([]);
+    other.release();
+  });
+
+  test('the change is still being made, and ends well: the timer of a reload leaves it', async () => {
+    const { memory, plan, facts, deps } = await setUp({ id });
+    let end: () => void = () => {};
+    const done = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    let looks = 0;
+    const sleep = async () => {
+      if (++looks === 1) end();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    };
+    let recovering: Promise<unknown> = Promise.resolve();
+    const host: Host = {
+      ...memory.host,
+      writeValue: async (path, value) => {
+        if (looks === 0) recovering = recoverKilled(id, { ...deps(), sleep });
+        await done;
+        await memory.host.writeValue(path, value);
+      },
+    };
+    expect((await apply(plan, facts, deps(host))).exit).toBe('ok');
+    expect(await recovering).toEqual([]);
+    expect(looks).toBeGreaterThan(0);
+    expect(memory.kernel.max).toBe(131072);
+  });
+
   test('confirmed by the one that was waited for: it stays', async () => {
     const { memory, plan, facts, deps } = await setUp({ id, confirmWithin: 600 });
     await apply(plan, facts, deps());

@@ -108,7 +108,11 @@ export async function expectReadingOnly(vm: Guest): Promise<void> {
 
 /** No temporary file of an atomic replacement is left, and no half-written record. */
 export async function expectNoLeftovers(vm: Guest): Promise<void> {
-  expect(await vm.sh(`find /etc /var/lib /run /tmp -xdev -name '*.ctfix-*' -o -xdev -name '.ctfix-*'`)).toBe('');
+  expect(
+    await vm.sh(
+      `find /etc /var/lib /run /tmp -xdev -name '*.ctfix-*' -o -xdev -name '.ctfix-*' -o -xdev -name 'ctfix.lock*'`,
+    ),
+  ).toBe('');
 }
 
 /** How often the kernel has said that the table is full. */
