@@ -17,6 +17,8 @@ const ARPHRD: Readonly<Record<string, string>> = {
 };
 /** Devices on top of devices (vlan, bond) are followed so far down. */
 const DEPTH = 4;
+/** IFF_VNET_HDR in include/uapi/linux/if_tun.h: the monitor of a virtual machine asks for it, what bridges a tunnel does not. */
+const VNET_HDR = 0x4000;
 
 /** What a connection comes through, `wg0 (wireguard)`; undefined when it is no tunnel. */
 export async function tunnelOf(host: ReadHost, connection: Connection): Promise<string | undefined> {
@@ -25,10 +27,12 @@ export async function tunnelOf(host: ReadHost, connection: Connection): Promise<
   const route = await host.run(['ip', '-o', 'route', 'get', theirs, 'from', ours]);
   if (route.code === 127) return 'a way that cannot be told, because ip (iproute2) is not installed';
   const device = /\bdev (\S+)/.exec(route.stdout)?.[1];
-  return device === undefined ? undefined : tunnelDevice(host, device, DEPTH);
+  const hop = /\bvia (?:inet6? )?(\S+)/.exec(route.stdout)?.[1] ?? theirs;
+  return device === undefined ? undefined : tunnelDevice(host, device, hop, DEPTH);
 }
 
-async function tunnelDevice(host: ReadHost, name: string, depth: number): Promise<string | undefined> {
+/** @param hop the neighbour to which the packets go */
+async function tunnelDevice(host: ReadHost, name: string, hop: string, depth: number): Promise<string | undefined> {
   const dir = `/sys/class/net/${name}`;
   const read = async (file: string) => (await host.readFile(`${dir}/${file}`).catch(() => undefined)) ?? '';
   const kind = /^DEVTYPE=(\S+)$/m.exec(await read('uevent'))?.[1] ?? '';
@@ -39,13 +43,54 @@ async function tunnelDevice(host: ReadHost, name: string, depth: number): Promis
   if (type === 'ppp' && (await hasPppoe(host))) return undefined;
   if (type !== undefined) return `${name} (${type})`;
   const names: readonly string[] = await host.readDir(dir).catch(() => []);
-  // The ports of a bridge are beside each other, and most of them have nothing to do with this connection.
-  if (depth === 0 || names.includes('bridge')) return undefined;
-  for (const lower of names.filter((each) => each.startsWith('lower_'))) {
-    const below = await tunnelDevice(host, lower.slice('lower_'.length), depth - 1);
+  if (depth === 0) return undefined;
+  const lowers = names.flatMap((each) => (each.startsWith('lower_') ? [each.slice('lower_'.length)] : []));
+  if (names.includes('bridge')) return tunnelPort(host, name, lowers, hop, depth);
+  for (const lower of lowers) {
+    const below = await tunnelDevice(host, lower, hop, depth - 1);
     if (below !== undefined) return below;
   }
   return undefined;
+}
+
+/**
+ * The ports of a bridge are beside each other, and most of them have nothing to do with this connection: it is asked for
+ * the one behind which the neighbour is, where one of them is a tunnel. Where it has forgotten that (after five minutes
+ * without a packet), that one counts.
+ */
+async function tunnelPort(
+  host: ReadHost,
+  bridge: string,
+  ports: readonly string[],
+  hop: string,
+  depth: number,
+): Promise<string | undefined> {
+  const tunnels = new Map<string, string>();
+  for (const port of ports) {
+    const flags = (await host.readFile(`/sys/class/net/${port}/tun_flags`).catch(() => undefined)) ?? '0';
+    const tunnel = (Number(flags) & VNET_HDR) === 0 ? await tunnelDevice(host, port, hop, depth - 1) : undefined;
+    if (tunnel !== undefined) tunnels.set(port, tunnel);
+  }
+  const [first] = tunnels.values();
+  if (first === undefined) return undefined;
+  const neighbour = await host.run(['ip', '-o', 'neigh', 'show', 'to', hop]);
+  const listed = await host.run(['bridge', 'fdb', 'show', 'br', bridge]);
+  const behind = learnedPorts(listed.stdout, /\blladdr (\S+)/.exec(neighbour.stdout)?.[1]);
+  if (behind.length === 0) return `${bridge}, perhaps by its port ${first}`;
+  return behind.flatMap((port) => tunnels.get(port) ?? [])[0];
+}
+
+/**
+ * The ports behind which a bridge has seen an address.
+ * @param text `bridge fdb show`: `ADDRESS dev PORT [vlan N] master BRIDGE …`; `permanent` are the bridge's own. Source:
+ *   bridge/fdb.c of iproute2
+ */
+export function learnedPorts(text: string, address: string | undefined): readonly string[] {
+  return text.split('\n').flatMap((line) => {
+    const [mac, dev, port, ...rest] = line.trim().split(/\s+/);
+    const learned = dev === 'dev' && rest.includes('master') && !rest.includes('permanent');
+    return address !== undefined && mac === address && learned && port !== undefined ? [port] : [];
+  });
 }
 
 /** PPP over Ethernet is no IP underneath; its sessions are listed after a head line (drivers/net/ppp/pppoe.c). */

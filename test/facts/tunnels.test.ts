@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ipsecPolicies, speaksXfrm, tunnelOf } from '../../src/facts/tunnels.ts';
+import { ipsecPolicies, learnedPorts, speaksXfrm, tunnelOf } from '../../src/facts/tunnels.ts';
 import type { Connection } from '../../src/model.ts';
 import { type Looks, lookedAt } from '../support/looked-at.ts';
 
@@ -69,7 +69,7 @@ describe('tunnelOf', () => {
         run: via('br0'),
         files: {
           ...device('br0', { type: '1\n', uevent: 'DEVTYPE=bridge\n', 'bridge/x': '', 'lower_vnet0/x': '' }),
-          ...device('vnet0', { type: '1\n', tun_flags: '0x2\n' }),
+          ...device('vnet0', { type: '1\n', tun_flags: '0x5902\n' }),
         },
       },
       undefined,
@@ -91,6 +91,58 @@ describe('tunnelOf', () => {
       undefined,
     ],
   ])('%s', async (_, looks, tunnel) => expect(await tunnelOf(lookedAt(looks), CONNECTION)).toBe(tunnel));
+});
+
+/** A bridge with a card, the tap of a virtual machine, that of a VPN, and a VXLAN, as a kernel 6.18 shows them. */
+const BRIDGE = {
+  ...device('br0', {
+    type: '1\n',
+    uevent: 'DEVTYPE=bridge\n',
+    'bridge/x': '',
+    'lower_eth0/x': '',
+    'lower_vnet0/x': '',
+    'lower_tap0/x': '',
+    'lower_vx5/x': '',
+  }),
+  ...device('eth0', { type: '1\n', uevent: 'INTERFACE=eth0\n' }),
+  ...device('vnet0', { type: '1\n', tun_flags: '0x5902\n' }),
+  ...device('tap0', { type: '1\n', tun_flags: '0x1802\n' }),
+  ...device('vx5', { type: '1\n', uevent: 'DEVTYPE=vxlan\nINTERFACE=vx5\n' }),
+};
+const MAC = '2e:61:b1:05:a8:4b';
+const neigh = (hop: string) => ({ [`ip -o neigh show to ${hop}`]: `${hop} dev br0 lladdr ${MAC} REACHABLE \n` });
+const fdb = (port: string) => ({
+  'bridge fdb show br br0': `33:33:00:00:00:01 dev br0 self permanent
+${MAC} dev ${port} master br0 
+9e:0a:27:46:d1:e2 dev vx5 master br0 permanent
+00:00:00:00:00:00 dev vx5 dst 10.9.0.9 self permanent
+`,
+});
+
+describe('of the ports of a bridge it is the one behind which the neighbour is', () => {
+  test.each<[string, Record<string, string>, string | undefined]>([
+    ['the card', { ...via('br0'), ...neigh('10.8.0.2'), ...fdb('eth0') }, undefined],
+    ['the VXLAN', { ...via('br0'), ...neigh('10.8.0.2'), ...fdb('vx5') }, 'vx5 (vxlan)'],
+    ['the tap of a VPN', { ...via('br0'), ...neigh('10.8.0.2'), ...fdb('tap0') }, 'tap0 (tun or tap)'],
+    ['the tap of a virtual machine', { ...via('br0'), ...neigh('10.8.0.2'), ...fdb('vnet0') }, undefined],
+    [
+      'the router behind the VXLAN',
+      { [ROUTE]: '10.8.0.2 via 10.9.0.1 dev br0 src 10.8.0.1 \\', ...neigh('10.9.0.1'), ...fdb('vx5') },
+      'vx5 (vxlan)',
+    ],
+    ['nobody knows', via('br0'), 'br0, perhaps by its port tap0 (tun or tap)'],
+    [
+      'forgotten',
+      { ...via('br0'), ...neigh('10.8.0.2'), 'bridge fdb show br br0': '' },
+      'br0, perhaps by its port tap0 (tun or tap)',
+    ],
+  ])('%s', async (_, run, tunnel) => expect(await tunnelOf(lookedAt({ run, files: BRIDGE }), CONNECTION)).toBe(tunnel));
+});
+
+test('an address of the bridge itself is behind no port, and with VLANs it can be behind several', () => {
+  const text = `${MAC} dev a vlan 5 master br0 \n${MAC} dev b vlan 6 master br0 extern_learn \n${MAC} dev c master br0 permanent\n${MAC} dev d dst 10.9.0.9 self \n`;
+  expect(learnedPorts(text, MAC)).toEqual(['a', 'b']);
+  expect(learnedPorts(text, undefined)).toEqual([]);
 });
 
 test('a policy counts when it is for what goes out, and transforms', () => {

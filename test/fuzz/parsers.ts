@@ -29,7 +29,7 @@ import { effective, exclusions, parseSysctl, printSysctl, sysctlProblems } from 
 import { sizeOf } from '../../src/facts/table.ts';
 import { thin } from '../../src/facts/thin.ts';
 import { activeProfiles, parseProfile, profileFiles, reappliesSysctl } from '../../src/facts/tuned.ts';
-import { ipsecPolicies, speaksXfrm } from '../../src/facts/tunnels.ts';
+import { ipsecPolicies, learnedPorts, speaksXfrm } from '../../src/facts/tunnels.ts';
 import { ufwEnabled, ufwSysctlFile } from '../../src/facts/ufw.ts';
 import { chunksOf, halvesOf, joinFlows, linesIn } from '../../src/flows.ts';
 import { guardSeen } from '../../src/guard.ts';
@@ -194,6 +194,9 @@ export function parsersOf(corpus: Corpus): readonly Parser[] {
     ),
     quiet('facts/firewalls.ts#parseShow', [...corpus.of('show'), ...corpus.recorded(/^systemctl/)], parseShow),
     quiet('facts/tunnels.ts#ipsecPolicies', corpus.of('xfrm'), ipsecPolicies),
+    quiet('facts/tunnels.ts#learnedPorts', ['2e:61:b1:05:a8:4b dev v0 vlan 5 master br0 \n'], (text) =>
+      learnedPorts(text, '2e:61:b1:05:a8:4b'),
+    ),
     quiet('facts/rules-iptables.ts#savedTables', corpus.of('iptables'), (text) => {
       for (const table of savedTables(text)) {
         isPristine(table);

@@ -15,7 +15,7 @@ const TRAPS = '/run/ctfix-test/traps';
 /** Programs of ctfix's, each by a script that only says that it ran; and a module for Node that says the same. */
 async function setTraps(vm: Vm): Promise<void> {
   const names =
-    'modprobe rmmod modinfo cp stat sysctl systemd-sysctl udevadm systemctl systemd-run logger wall nft ipset conntrack getfattr lsns ' +
+    'modprobe rmmod modinfo cp stat sysctl systemd-sysctl udevadm systemctl systemd-run logger wall nft ipset conntrack getfattr lsns bridge ' +
     'iptables-save ip6tables-save iptables-nft-save iptables-restore iptables-legacy-save sh bash node nsenter ip';
   await vm.sh(`mkdir -p ${TRAPS} ${LOADED} && chmod 777 ${LOADED} && rm -f ${RAN}`);
   for (const name of names.split(' ')) await vm.put(`${TRAPS}/${name}`, `#!/bin/dash\necho ${name} >>${RAN}\n`, 0o755);
