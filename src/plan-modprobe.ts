@@ -28,7 +28,9 @@ export function modprobeFiles(facts: Facts, buckets: number, templates: Template
   const later = laterLine(facts, buckets);
   // Together: one line can be broken and win, and a file is written once.
   const { edits, refusals } = settle(facts, [...broken, ...later], takeOver);
-  const ours = takeOver && later.length > 0 ? [] : ownEdit(facts, buckets, templates, own.lines);
+  // A line of ours goes along, so that it asks for nothing else than the one that counts.
+  const asks = facts.config.modprobe.some(({ file, hashsize }) => file === OWN.modprobe && hashsize !== undefined);
+  const ours = takeOver && later.length > 0 && !asks ? [] : ownEdit(facts, buckets, templates, own.lines);
   return { edits: [...edits, ...ours], refusals: [...cmdline, ...own.refusals, ...refusals], unchanged: [] };
 }
 

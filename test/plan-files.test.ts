@@ -251,6 +251,18 @@ describe('broken lines of modprobe.d', () => {
     expect(textIn(plan, '/etc/modprobe.d/zz.conf')).toBe('options nf_conntrack hashsize=131072\n');
   });
 
+  test('a line of ours goes along with the one that wins over it', () => {
+    const files = {
+      '/etc/modprobe.d/zz.conf': 'options nf_conntrack hashsize=100\n',
+      [OWN]: 'options nf_conntrack hashsize=9\n',
+    };
+    const plan = planOf({ ...full, files }, { takeOver: true });
+    expect([OWN, '/etc/modprobe.d/zz.conf'].map((path) => textIn(plan, path))).toEqual([
+      'options nf_conntrack hashsize=131072\n',
+      'options nf_conntrack hashsize=131072\n',
+    ]);
+  });
+
   test('in a file of somebody else, too', () => {
     const files = { '/etc/modprobe.d/a.conf': 'options nf_conntrack hashsize = 5\n' };
     expect(refused(planOf({ ...full, files }))).toEqual(['broken-modprobe /etc/modprobe.d/a.conf:1']);

@@ -137,6 +137,7 @@ function deadKinds(facts: Facts, { kinds, unreplied, silent }: FlowSample): Kind
 /** Shorter timeouts, those of them that are longer here. */
 function sooner(facts: Facts, say: string, seconds: number, ...names: readonly string[]): Remedy[] {
   const longer = names.filter((name) => Number(facts.table.values[name]) > seconds);
+  if (longer.length === 0) return [];
   return letCtfix(facts, say, { timeouts: Object.fromEntries(longer.map((name) => [name, seconds])) });
 }
 

@@ -1,6 +1,6 @@
 /** A hash with too few buckets, and inserts that the kernel refuses because a chain is long. Pure. */
 import { longestRatio } from '../demand.ts';
-import { averageChain, chainsAreLimited, resizeIsSafe, roundBuckets } from '../kernel.ts';
+import { averageChain, bucketsKeyIsWritable, chainsAreLimited, resizeIsSafe, roundBuckets } from '../kernel.ts';
 import { type Facts, known } from '../model.ts';
 import { chainDigits, grouped } from '../render/numbers.ts';
 import { CHAIN, type CounterSeen, counterOf, type Finding, type Remedy, type Seen, wroteFilesOnly } from './finding.ts';
@@ -61,6 +61,9 @@ const NEXT_LOAD: Remedy = {
 
 /** The plan takes more buckets by itself; without a limit it has to be told. */
 function more({ facts, sizing }: Seen, wanted: number): Remedy[] {
+  if (facts.module.state === 'builtin' && !bucketsKeyIsWritable(facts.machine.kernel)) {
+    return [{ say: `put nf_conntrack.hashsize=${wanted} on the kernel command line: nothing else sets it here` }];
+  }
   const safe = resizeIsSafe(facts.machine.kernel);
   const when = safe ? 'live, no flow is lost' : 'from the next load of the module on';
   const byItself = sizing.targets.buckets >= wanted ? [{}] : [];

@@ -54,7 +54,8 @@ function keepers({ facts, sizing }: Seen, lines: readonly Passed[]): Remedy[] {
   const held = Object.keys(timeouts).length > 0 ? { timeouts } : {};
   const all = { ...settings.findLast((each) => each !== undefined && each.timeouts === undefined), ...held };
   const say = 'let ctfix set it now and hold it at every boot and load of the module';
-  const done = letCtfix(facts, say, ...(sizing.verdict === 'needed' ? [held] : []), all);
+  const none = settings.every((each) => each === undefined);
+  const done = none ? [] : letCtfix(facts, say, ...(sizing.verdict === 'needed' ? [held] : []), all);
   const whole = done.some(({ command }) => command !== undefined) && !settings.includes(undefined);
   return [...done, ...(whole ? [] : [MODULES_LOAD])];
 }

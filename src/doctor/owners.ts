@@ -97,11 +97,19 @@ function remediesFor(seen: Seen, { origin, lost }: Passed): Remedy[] {
   }
   const held = heldBy(seen, origin.name, lost.value);
   const { command, refusals, left } = held === undefined ? NO_WAY : wayOf(facts, held.options);
-  if (held === undefined || (command === undefined && left.length === 0)) return [byHand(facts, origin, lost)];
-  if (command === undefined) return [byHand(facts, origin, lost), ...left.map(saidOf)];
+  if (held === undefined || command === undefined)
+    return [...stale(origin, lost), byHand(facts, origin, lost), ...left.map(saidOf)];
   return refusals.length > 0
     ? refusals.map(({ remedy }) => ({ say: remedy, ...(remedy.includes('--take-over') && { command }) }))
     : [{ say: `if ${grouped(Number(held.value))} is meant, let ctfix hold it`, command }];
+}
+
+/** Where the line that counts gives more, the other may be of yesterday. */
+function stale({ name, boot }: Origin, { value, file, line }: Lost): Remedy[] {
+  const gives = known(boot)?.value;
+  const isSize = name === 'max' || name === 'buckets';
+  if (!isSize || gives === undefined || !isLess(Number(value), Number(gives))) return [];
+  return [{ say: `if ${grouped(Number(gives))} is meant, take out line ${line} of ${file}` }];
 }
 
 const NO_WAY: Way = { refusals: [], left: [] };

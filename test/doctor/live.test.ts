@@ -37,6 +37,13 @@ describe('hash-too-short', () => {
       'critical',
       /9 flows were refused[\s\S]*5 of them in half a second/,
     ],
+    [
+      'built in before 4.8, where the kernel command line alone sets it',
+      { table: long, machine: { kernel: '4.4.155' }, module: { state: 'builtin' } },
+      {},
+      'warning',
+      /put nf_conntrack.hashsize=2000384 on the kernel command line: nothing else sets it here\n$/,
+    ],
     ['ratio 4 is fine', { table: { max: 262144, buckets: 65536 }, machine: MODERN }, {}, undefined],
     [
       'ratio 4 is not fine with a short limit',
