@@ -1,10 +1,10 @@
 /** Whatever a host is like: plan, status, doctor and verify say the same about its next boot. */
 import { describe, expect, test } from 'vitest';
-import { checkTargets } from '../src/apply/verify.ts';
 import { diagnose } from '../src/doctor/diagnose.ts';
 import { type Facts, isKnown } from '../src/model.ts';
 import { type Origin, origins } from '../src/origin.ts';
 import { MAX_KEY } from '../src/own.ts';
+import { checkTargets } from '../src/promises.ts';
 import { prometheusText } from '../src/render/prometheus.ts';
 import { statusOf } from '../src/status.ts';
 import { planFor } from '../src/survey.ts';

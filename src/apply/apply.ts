@@ -2,6 +2,7 @@
 import { CtfixError, StepFailed } from '../errors.ts';
 import { type ChangeRecord, type Facts, isEmpty, isKnown, type JournalLine, known, type Plan } from '../model.ts';
 import { movedLines, stepsMoved } from '../moved.ts';
+import { checkTargets } from '../promises.ts';
 import { beginOf, executeAll } from './execute.ts';
 import { createJournal, type Journal, journalIds, newId } from './journal.ts';
 import { takeLock } from './lock.ts';
@@ -14,7 +15,6 @@ import { sentenceOf } from './sentence.ts';
 import { isOpen, promiseOf, rebuildState, recordsIn } from './state.ts';
 import { hasStateDir, openStateDir } from './statedir.ts';
 import { bootIdOf, liveValues, uptimeOf } from './values.ts';
-import { checkTargets } from './verify.ts';
 import { logChange, whoIs } from './who.ts';
 
 type Begin = Extract<JournalLine, { line: 'begin' }>;

@@ -3,14 +3,14 @@ import { HostError, StepFailed } from '../errors.ts';
 import type { Host, ReadHost } from '../host/host.ts';
 import type { Targets } from '../model.ts';
 import { BUCKETS_KEY, HASHSIZE_PATH, keyOf, MAX_KEY, pathOf } from '../own.ts';
+import { isBuckets, isValue } from '../same-value.ts';
+
+export { isBuckets, isValue } from '../same-value.ts';
 
 const DIRECTORY = '/proc/sys/net/netfilter';
 export const MAX_PATH = pathOf(MAX_KEY);
 export const BUCKETS_PATH = pathOf(BUCKETS_KEY);
 const COUNT_PATH = `${DIRECTORY}/nf_conntrack_count`;
-
-/** Both names of one number in the kernel. */
-export const isBuckets = (path: string): boolean => path === HASHSIZE_PATH || path === BUCKETS_PATH;
 
 /** The value at a path below /proc/sys or /sys, outer white space cut off; undefined when there is no such key. */
 export async function readValue(host: ReadHost, path: string): Promise<string | undefined> {
@@ -57,22 +57,6 @@ export function targetValues(targets: Targets, hashsize: boolean): Record<string
     [MAX_PATH]: String(targets.max),
   };
 }
-
-/** Pointers in a page, from 4 KiB with 64 bit (512) to 64 KiB (8192); 1024 and more with 32 bit or larger pages. */
-const PAGES = [512, 1024, 2048, 4096, 8192, 16384];
-
-/**
- * Whether the kernel's value is the wanted one: buckets are rounded up to whole pages of pointers
- * (nf_ct_alloc_hashtable in net/netfilter/nf_conntrack_core.c), everything else is compared word by word. Pure.
- */
-export function isValue(path: string, wanted: string, saw: string | undefined): boolean {
-  if (saw === undefined) return false;
-  if (words(saw) === words(wanted)) return true;
-  if (!isBuckets(path) || !/^\d+$/.test(wanted)) return false;
-  return PAGES.some((page) => Math.ceil(Number(wanted) / page) * page === Number(saw));
-}
-
-const words = (text: string): string => text.trim().split(/\s+/).join(' ');
 
 /** How many flows a max lets in: 0 is no limit, and what an old kernel prints as negative is unsigned. Pure. */
 export function limitOf(max: string): number {

@@ -1,10 +1,10 @@
 /** `ctfix status`: the table as it is, and where every number comes from. */
 import { type Command, Option } from 'commander';
-import { checkTargets } from '../apply/verify.ts';
 import { CtfixError, EXIT, HostError } from '../errors.ts';
 import { gather } from '../facts/gather.ts';
 import type { ReadHost } from '../host/host.ts';
 import type { ChangeRecord, Maybe } from '../model.ts';
+import { checkTargets } from '../promises.ts';
 import { json } from '../render/json.ts';
 import { prometheusText } from '../render/prometheus.ts';
 import { statusText } from '../render/status.ts';

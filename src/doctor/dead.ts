@@ -8,6 +8,7 @@ import { BUCKETS_KEY, MAX_KEY, placeOf } from '../own.ts';
 import { grouped } from '../render/numbers.ts';
 import {
   type Finding,
+  keysOf,
   leavesGap,
   passedOver,
   quoted,
@@ -61,6 +62,7 @@ export function deadLine(seen: Seen): Finding | undefined {
   return {
     code: 'dead-line',
     severity: harms ? 'warning' : 'note',
+    keys: keysOf(lost),
     what: `${placeOf(first)} has no effect, or takes the effect of others away`,
     proof,
     remedies: [{ say: `write the line as "key = number", or take it out: line ${first.line ?? 1} of ${first.file}` }],

@@ -20,6 +20,7 @@ import { chainRefused, hashTooShort } from './hash.ts';
 import { kubeProxy } from './kube-proxy.ts';
 import { dropInLost, loweredSince, nextBootLoses } from './lost.ts';
 import { anotherOwner, iptablesUnload, loadersDisagree } from './owners.ts';
+import { promiseBroken } from './promises.ts';
 import { unseenIn } from './unseen.ts';
 
 export type Diagnosis = {
@@ -71,7 +72,9 @@ export function diagnose(facts: Facts): Diagnosis {
   // There the files that are seen decide nothing about max and buckets.
   const child = decidedOutside(facts) !== undefined;
   const rules = child ? [...LIVE, ...MINOR] : [...LIVE, ...CONFIGURED, ...MINOR, ...UNTIDY];
-  const found = rules.flatMap((rule) => rule(seen) ?? []);
+  const explained = rules.flatMap((rule) => rule(seen) ?? []);
+  const broken = promiseBroken(seen, explained);
+  const found = broken === undefined ? explained : [...explained, broken];
   // What waits for the next load is a note, and needs no other change.
   const waits = ['hash-too-short', 'lowered-since'];
   const told = found.some((each) => isWrong(each) || waits.includes(each.code));

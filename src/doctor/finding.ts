@@ -21,6 +21,8 @@ export type Finding = {
   /** stable name for scripts, kebab-case */
   readonly code: string;
   readonly severity: Severity;
+  /** the sysctl keys whose value it explains */
+  readonly keys?: readonly string[];
   /** one sentence without its full stop */
   readonly what: string;
   /** numbers and places that prove it, the strongest first */
@@ -101,6 +103,11 @@ export function passedOver(
   return all
     .filter(({ name }) => exists(facts, name))
     .flatMap((origin) => origin.lost.filter(({ code }) => codes.includes(code)).map((lost) => ({ origin, lost })));
+}
+
+/** The keys that lines are about. */
+export function keysOf(lines: readonly Pick<Passed, 'origin'>[]): readonly string[] {
+  return [...new Set(lines.map(({ origin }) => origin.key))];
 }
 
 /** Whether this kernel has the key; without a module, whether any has. */

@@ -1,6 +1,7 @@
 /** kube-proxy writes max, and what it is told to write is in its cluster, not on this host. Pure. */
 import { type Facts, known } from '../model.ts';
 import { decidedOutside, isActive, nextBoot } from '../nextboot.ts';
+import { MAX_KEY } from '../own.ts';
 import { KUBE_PROXY_REMEDY } from '../owners.ts';
 import { isLess } from '../present.ts';
 import { grouped } from '../render/numbers.ts';
@@ -20,6 +21,7 @@ export function kubeProxy(seen: Seen): Finding | undefined {
   return {
     code: 'kube-proxy',
     severity: lower ? 'warning' : 'note',
+    keys: [MAX_KEY],
     what: lower
       ? 'kube-proxy is active and max is less than the files ask for: some of its releases lower it whenever they start'
       : 'kube-proxy is active and has raised max above what the files ask for',

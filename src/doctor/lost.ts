@@ -8,6 +8,7 @@ import { isLess } from '../present.ts';
 import { grouped } from '../render/numbers.ts';
 import {
   type Finding,
+  keysOf,
   leavesGap,
   type Passed,
   passedOver,
@@ -31,6 +32,7 @@ export function dropInLost(seen: Seen): Finding | undefined {
   return {
     code: 'drop-in-lost',
     severity: bad.length > 0 ? 'warning' : 'note',
+    keys: keysOf(told),
     what: `${first.lost.file} ${was ? 'was lost at the boot' : 'will be lost at the next boot'}: it is read before nf_conntrack is loaded`,
     proof: [
       ...told.map(lostRow),
@@ -75,16 +77,16 @@ export function nextBootLoses(seen: Seen): Finding | undefined {
       const [now, boot] = [origin.now === undefined ? undefined : known(origin.now), known(origin.boot)];
       const asked = origin.lost.some(({ value }) => value === now?.value);
       if (asked || now === undefined || boot === undefined || !isLess(Number(boot.value), Number(now.value))) return [];
-      return [
-        `${origin.name} ${grouped(Number(now.value))} now (${now.how}), ${grouped(Number(boot.value))} after the next boot: ${boot.how}`,
-      ];
+      const text = `${origin.name} ${grouped(Number(now.value))} now (${now.how}), ${grouped(Number(boot.value))} after the next boot: ${boot.how}`;
+      return [{ origin, text }];
     });
   if (rows.length === 0) return undefined;
   return {
     code: 'next-boot-loses',
     severity: 'warning',
+    keys: keysOf(rows),
     what: 'the next boot gives less than there is now',
-    proof: rows,
+    proof: rows.map(({ text }) => text),
     remedies: holding(seen.facts),
   };
 }
@@ -116,7 +118,7 @@ export function loweredSince({ facts, origins }: Seen): Finding | undefined {
     if (origin.name === 'max' && (held.by === 'modprobe' || held.by === 'cmdline')) return [];
     if (!isLess(Number(now.value), held.value)) return [];
     const text = `${origin.name} ${grouped(Number(now.value))} now, ${grouped(held.value)} after a boot: ${held.why}`;
-    return [{ name: origin.name, value: held.value, text }];
+    return [{ origin, name: origin.name, value: held.value, text }];
   });
   if (rows.length === 0) return undefined;
   const meant = wroteFilesOnly(facts);
@@ -125,6 +127,7 @@ export function loweredSince({ facts, origins }: Seen): Finding | undefined {
     code: 'lowered-since',
     // Buckets may wait for the next load of the module; too few of them are another finding.
     severity: rows.some(({ name }) => name === 'max') && !meant ? 'warning' : 'note',
+    keys: keysOf(rows),
     what: meant
       ? 'the last change of ctfix wrote files alone: what it set comes with the next load of the module'
       : 'the table is smaller than its configuration makes it at a boot: somebody lowered it since, or wrote the files later',

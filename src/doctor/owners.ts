@@ -6,7 +6,7 @@ import { BUCKETS_KEY, MAX_KEY, OWN } from '../own.ts';
 import { remedyFor, ufwSetting } from '../owners.ts';
 import { isLess } from '../present.ts';
 import { grouped } from '../render/numbers.ts';
-import { type Finding, type Passed, passedOver, type Remedy, type Seen, wouldCount } from './finding.ts';
+import { type Finding, keysOf, type Passed, passedOver, type Remedy, type Seen, wouldCount } from './finding.ts';
 import { heldBy, letCtfix, saidOf, type Way, wayOf } from './remedy.ts';
 
 /** Whether a value that is passed over is more than the one that counts, or is one that ctfix promised. */
@@ -43,6 +43,7 @@ export function anotherOwner(seen: Seen): Finding | undefined {
   return {
     code: CODES[winner?.by ?? ''] ?? 'later-sysctl',
     severity: bad.length > 0 ? 'warning' : 'note',
+    keys: keysOf(told),
     what: `another owner writes the value: ${place} wins over ${first.lost.file}`,
     proof: [...told.map(({ origin, lost }) => `${origin.key}: ${lostText(lost)}`), ...notLast(told)],
     remedies: bad.length > 0 ? unique(wantedOf(bad).flatMap((each) => remediesFor(seen, each))) : [TAKE_OUT],
@@ -170,6 +171,7 @@ export function iptablesUnload({ facts }: Pick<Seen, 'facts'>): Finding | undefi
   return {
     code: 'iptables-unload',
     severity: 'warning',
+    keys: [MAX_KEY, BUCKETS_KEY],
     what:
       next.length > 0
         ? 'the next restart of iptables unloads nf_conntrack, and what is set now is lost with it'

@@ -57,6 +57,7 @@ const ENDS = [
   'drop-in-lost',
   'lowered-since',
   'next-boot-loses',
+  'promise-broken',
   'change-needed',
 ];
 

@@ -10,10 +10,10 @@ import { recordedHost } from '../../src/host/recorded.ts';
 import { type DiagnosisFacts, type Facts, known } from '../../src/model.ts';
 import { type PlanFlags, planOptions } from '../../src/options.ts';
 import { planFor } from '../../src/survey.ts';
-import { GIB, type Said, templates } from '../support/facts.ts';
+import { GIB, type Said, simulate, templates } from '../support/facts.ts';
 import { anyHost } from '../support/hosts-any.ts';
 import { findingOf, patient, wordsOf } from '../support/patient.ts';
-import { anyPatient } from '../support/patients-any.ts';
+import { anyPatient, anyPromised } from '../support/patients-any.ts';
 import { folder, sleep } from '../support/recorded.ts';
 import { HOOK, LOAD, live, OURS, sets } from '../support/said.ts';
 
@@ -35,17 +35,21 @@ function outcomes(facts: Facts) {
         return [];
       }
       const { plan } = planFor(facts, optionsOf(command), { templates, version: '0.0.0' });
-      return [{ code, command, verdict: plan.sizing.verdict, refused: plan.refusals.map((each) => each.code) }];
+      const refused = plan.refusals.map((each) => each.code);
+      return [{ code, command, plan, verdict: plan.sizing.verdict, refused }];
     }),
   );
 }
 
 const effectless = (facts: Facts) =>
-  outcomes(facts).filter(({ verdict, refused }) => verdict === 'nothing' || refused.length > 0);
+  outcomes(facts)
+    .filter(({ verdict, refused }) => verdict === 'nothing' || refused.length > 0)
+    .map(({ plan: _, ...told }) => told);
 
 test.each([
   ['hosts', anyHost],
   ['hosts of which some is unknown', anyPatient],
+  ['hosts where a change was made', anyPromised],
 ])('no command that apply refuses or that does nothing: %s', (_, hosts) => {
   let printed = 0;
   fc.assert(
@@ -56,6 +60,35 @@ test.each([
     { numRuns: 500 },
   );
   expect(printed).toBeGreaterThan(150);
+});
+
+/** What one command ends; of several owners, or of lines that stay where they are, it may take more than one. */
+const ENDED = [
+  'hash-too-short',
+  'table-filling',
+  'broken-option',
+  'drop-in-lost',
+  'hashsize-alone',
+  'lowered-since',
+  'next-boot-loses',
+  'no-limit',
+];
+
+test('a command ends what it is printed for', () => {
+  let ended = 0;
+  fc.assert(
+    fc.property(anyHost, (facts) => {
+      for (const { code, plan } of outcomes(facts).filter((each) => ENDED.includes(each.code))) {
+        ended += 1;
+        const after = simulate(facts, plan);
+        const calm = { ...after, table: { ...after.table, counters: after.table.countersLater } };
+        const { severity } = findingOf(calm, code) ?? {};
+        expect([undefined, 'note']).toContain(severity);
+      }
+    }),
+    { numRuns: 500 },
+  );
+  expect(ended).toBeGreaterThan(100);
 });
 
 test.each(readdirSync(folder('.')))('the recorded host %s', async (name) => {

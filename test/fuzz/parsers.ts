@@ -11,7 +11,7 @@ import { parseSample, thinSample } from '../../src/facts/flow-sample.ts';
 import { globOf } from '../../src/facts/globs.ts';
 import { parseModulesLoad, parseUdev, reapplies } from '../../src/facts/hooks.ts';
 import { judgeJournal, parseJournal, parseKmsg } from '../../src/facts/log.ts';
-import { parseMemTotal, parseOsRelease, parseUptime } from '../../src/facts/machine.ts';
+import { parseCpuList, parseMemTotal, parseOsRelease, parseUptime } from '../../src/facts/machine.ts';
 import { hashsizeOf, logicalLines, parseModprobe, printModprobe } from '../../src/facts/modprobe-files.ts';
 import { parseModules } from '../../src/facts/module.ts';
 import { mountOf, parseMounts } from '../../src/facts/mounts.ts';
@@ -154,12 +154,13 @@ export function parsersOf(corpus: Corpus): readonly Parser[] {
     ),
     quiet('facts/module.ts#parseModules', [...proc.slice(2, 3), ...corpus.recorded(/proc\/modules/)], parseModules),
     quiet(
-      'facts/machine.ts#parseMemTotal facts/machine.ts#parseUptime facts/machine.ts#parseOsRelease facts/table.ts#sizeOf',
-      [...proc.slice(3, 5), ...proc.slice(12, 14), ...corpus.recorded(/meminfo|uptime|os-release/)],
+      'facts/machine.ts#parseMemTotal facts/machine.ts#parseUptime facts/machine.ts#parseOsRelease facts/table.ts#sizeOf facts/machine.ts#parseCpuList',
+      ['0-3,8\n', ...proc.slice(3, 5), ...proc.slice(12, 14), ...corpus.recorded(/meminfo|uptime|os-release/)],
       parseMemTotal,
       parseUptime,
       parseOsRelease,
       sizeOf,
+      parseCpuList,
     ),
     quiet(
       'facts/mounts.ts#parseMounts facts/storage.ts#parseMountinfo facts/storage.ts#parseSwaps',

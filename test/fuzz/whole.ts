@@ -1,10 +1,11 @@
 // Whole hosts with some of their files and programs' answers spoilt, through every command that only reads.
-import { checkTargets } from '../../src/apply/verify.ts';
+
 import { diagnose } from '../../src/doctor/diagnose.ts';
 import { CtfixError } from '../../src/errors.ts';
 import { gather } from '../../src/facts/gather.ts';
 import { type Recording, recordedFrom } from '../../src/host/recorded.ts';
 import type { Facts, PlanOptions } from '../../src/model.ts';
+import { checkTargets } from '../../src/promises.ts';
 import { doctorText } from '../../src/render/doctor.ts';
 import { errorText } from '../../src/render/error.ts';
 import { json } from '../../src/render/json.ts';

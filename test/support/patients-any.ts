@@ -1,7 +1,8 @@
 /** Arbitrary hosts as a doctor sees them. */
 import fc from 'fast-check';
-import type { DiagnosisFacts, Facts } from '../../src/model.ts';
+import { type DiagnosisFacts, type Facts, known } from '../../src/model.ts';
 import { hostile } from '../render/support.ts';
+import { APPLIED } from './change-record.ts';
 import { anyHost } from './hosts-any.ts';
 import { active } from './said.ts';
 
@@ -97,3 +98,14 @@ export const anyPatient: fc.Arbitrary<Facts> = fc
         },
       })),
   );
+
+const target = fc.constantFrom(1024, 65_536, 100_000, 131_072, 262_144);
+
+/** A host and what a change of an earlier boot promised there, kept or not. */
+export const anyPromised: fc.Arbitrary<Facts & Required<Pick<Facts, 'lastChange'>>> = fc
+  .tuple(anyHost, fc.boolean(), target, target, fc.constantFrom('300', '432000'))
+  .map(([facts, asItIs, max, buckets, established]) => {
+    const live = asItIs ? { max: known(facts.table.max) ?? max, buckets: known(facts.table.buckets) ?? buckets } : {};
+    const targets = { max, buckets, ...live, values: { tcp_timeout_established: established } };
+    return { ...facts, lastChange: { ...APPLIED, bootId: 'earlier', targets } };
+  });

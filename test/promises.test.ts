@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { promiseOf } from '../../src/apply/state.ts';
-import { checkTargets } from '../../src/apply/verify.ts';
-import { type Facts, known, type Plan, type PlanOptions } from '../../src/model.ts';
-import { isActive } from '../../src/nextboot.ts';
-import { planFor } from '../../src/survey.ts';
-import { factsOf, GIB, simulate, templates } from '../support/facts.ts';
-import { anyHost, anyOptions, fewOptions } from '../support/hosts-any.ts';
+import { promiseOf } from '../src/apply/state.ts';
+import { type Facts, known, type Plan, type PlanOptions } from '../src/model.ts';
+import { isActive } from '../src/nextboot.ts';
+import { checkTargets } from '../src/promises.ts';
+import { planFor } from '../src/survey.ts';
+import { factsOf, GIB, simulate, templates } from './support/facts.ts';
+import { anyHost, anyOptions, fewOptions } from './support/hosts-any.ts';
 
 const planOf = (facts: Facts, options: PlanOptions) => planFor(facts, options, { templates, version: '0.1.0' }).plan;
 const promised = (facts: Facts, plan: Plan) => promiseOf(plan, known(facts.machine.bootId) ?? '');
