@@ -7,7 +7,7 @@ import { exclusions, type FileEdit, fileClashes, ownerClashes, settle, type Want
 import { assignment, lineOf, withKeys } from './drop-ins.ts';
 import { bucketsKeyIsWritable, eventComesAfterKeys, roundBuckets } from './kernel.ts';
 import { type Facts, known, type PlanOptions, type Refusal, type Sizing, type SysctlLine } from './model.ts';
-import { failingLine, isActive, isAlias, type Moment, nextLine } from './nextboot.ts';
+import { failingLine, isActive, isAlias, type Moment, nextBoot, nextLine } from './nextboot.ts';
 import { BUCKETS_KEY, keyOf, MAX_KEY, OWN, placeOf } from './own.ts';
 import { KUBE_PROXY_REMEDY } from './owners.ts';
 import { type Files, modprobeFiles } from './plan-modprobe.ts';
@@ -201,14 +201,20 @@ function unreadable({ problems }: Facts, edits: readonly FileEdit[]): Refusal[] 
     }));
 }
 
-/** kube-proxy raises a max that is lower than its own figure whenever it starts (cmd/kube-proxy/app/conntrack.go). */
+/**
+ * kube-proxy raises a max that is lower than its own figure whenever it starts (cmd/kube-proxy/app/conntrack.go). Whether
+ * what is live is that figure cannot always be seen.
+ */
 function kubeProxy(facts: Facts, max: number): Refusal[] {
   const live = known(facts.table.max);
   if (!isActive(facts, 'kube-proxy') || live === undefined || max === 0 || (live !== 0 && max >= live)) return [];
   return [
     {
       code: 'kube-proxy',
-      what: `kube-proxy runs here and raises max whenever it starts: ${max} would not last`,
+      what:
+        nextBoot(facts).boot.max?.by === 'kube-proxy'
+          ? `kube-proxy runs here and raises max whenever it starts: ${max} would not last`
+          : `kube-proxy runs here and may raise max whenever it starts: ${max} may not last`,
       remedy: KUBE_PROXY_REMEDY,
     },
   ];

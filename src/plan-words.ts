@@ -78,8 +78,8 @@ export function notesOf(facts: Facts, sizing: Sizing, strategy: StrategyChoice, 
 /** Whatever kube-proxy found before, it may set its own figure: which releases do has changed several times. */
 function kubeProxyNotes(facts: Facts, { verdict, targets }: Sizing): string[] {
   const now = known(facts.table.max);
-  const rises = verdict !== 'nothing' && now !== undefined && isLess(now, targets.max);
-  if (!rises || !isActive(facts, 'kube-proxy')) return [];
+  if (verdict === 'nothing' || now === undefined || !isActive(facts, 'kube-proxy')) return [];
+  if (!isLess(now, targets.max) && nextBoot(facts).boot.max !== undefined) return [];
   return [
     'kube-proxy is active: k3s, and some releases of kube-proxy elsewhere, set max back to a figure of their own (32,768 for ' +
       `each core, at least 131,072) whenever they start; to keep ${grouped(targets.max)}, ${KUBE_PROXY_REMEDY}`,

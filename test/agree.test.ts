@@ -108,6 +108,12 @@ describe('what only the settings of kube-proxy tell, too', () => {
     expect([findings.map(({ code }) => code), unseen]).toEqual([['kube-proxy'], []]);
   });
 
+  test('a plan that changes something says what kube-proxy may do', () => {
+    const facts = factsOf({ firewalls, table: { max: 2_000_000 } });
+    expect(planOf(facts).sizing.verdict).toBe('needed');
+    expect(planOf(facts).notes.join()).toContain('to keep 2,000,000, let kube-proxy leave max alone');
+  });
+
   test('its own figure is known to all of them', () => {
     const facts = factsOf({ firewalls, table: { max: 131_072 } });
     expect(said(facts)).toMatchObject({ ...QUIET, planIsUnsure: false, status: '131072 kube-proxy', metric: true });

@@ -26,6 +26,7 @@ const clashes = (first: number, later: number) => ({
   countersLater: { drop: later, early_drop: 0, insert_failed: later },
 });
 const unknown = { unknown: 'no permission' };
+const kube: Said = { firewalls: [{ name: 'kube-proxy', state: 'active', takesAlong: [] }] };
 
 describe('what counts', () => {
   test.each<[string, Said, number]>([
@@ -36,6 +37,10 @@ describe('what counts', () => {
     ['a log line of this boot', { log: fullLog(5) }, 1],
     ['early_drop since the load', { table: counters(1) }, 1],
     ['all three', { table: { count: 65536, ...counters(1) }, log: fullLog(5) }, 3],
+    ["kube-proxy's own max is there from its start on", { ...kube, table: { max: 131072 }, log: fullLog(5) }, 1],
+    ['one that it does not compute may be newer', { ...kube, table: { max: 200_000 }, log: fullLog(5) }, 0],
+    ["the kernel's own, in another namespace", { table: { namespace: 'child' }, log: fullLog(5) }, 1],
+    ['more than that there', { table: { namespace: 'child', max: 200_000 }, log: fullLog(5) }, 0],
     ['older than our change', { table: { ...raised, ...counters(5) }, log: fullLog(899, 900), lastChange: change }, 0],
     ['newer than our change', { table: { ...raised, ...counters(6) }, log: fullLog(899, 901), lastChange: change }, 2],
     ['after a load that reset the counters', { table: { ...raised, ...counters(2) }, lastChange: change }, 1],

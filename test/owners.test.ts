@@ -69,8 +69,15 @@ test.each<[string, Said, string, string[], string[]]>([
     'kube-proxy',
     { firewalls: kubeProxy, table: { max: 262_144, buckets: 65_536, count: 10 }, log: fullLog() },
     ':',
-    ['kube-proxy runs here and raises max'],
+    ['kube-proxy runs here and may raise max whenever it starts: 131072 may not last'],
     [KUBE_PROXY_REMEDY, 'conntrack.maxPerCore: 0'],
+  ],
+  [
+    'kube-proxy, by its own figure',
+    { firewalls: kubeProxy, machine: { cpus: 8 }, table: { max: 262_144, buckets: 65_536, count: 10 }, log: fullLog() },
+    ':',
+    ['kube-proxy runs here and raises max whenever it starts: 131072 would not last'],
+    [KUBE_PROXY_REMEDY],
   ],
 ])('%s', (_, said, place, what, remedy) => {
   const full: Said = { machine: { memTotalKiB: 4 * GIB }, table: { count: 65_536 }, log: fullLog(700) };
