@@ -74,11 +74,15 @@ const ENDED = [
   'no-limit',
 ];
 
+/** The memory limit does not allow what the flows need. */
+const isHeld = ({ table }: Facts, max: number) => max !== 0 && 1.5 * (known(table.count) ?? 0) > max;
+
 test('a command ends what it is printed for', () => {
   let ended = 0;
   fc.assert(
     fc.property(anyHost, (facts) => {
-      for (const { code, plan } of outcomes(facts).filter((each) => ENDED.includes(each.code))) {
+      for (const { code, plan } of outcomes(facts)) {
+        if (!ENDED.includes(code) || isHeld(facts, plan.sizing.targets.max)) continue;
         ended += 1;
         const after = simulate(facts, plan);
         const calm = { ...after, table: { ...after.table, counters: after.table.countersLater } };
