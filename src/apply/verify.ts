@@ -1,5 +1,6 @@
 /** Whether a host has what the last change promised: now, and after the next boot. */
 import { gather } from '../facts/gather.ts';
+import { STATE } from '../facts/state.ts';
 import type { ReadHost } from '../host/host.ts';
 import { checkTargets } from '../promises.ts';
 import type { VerifyReport } from './outcome.ts';
@@ -11,7 +12,10 @@ import type { VerifyReport } from './outcome.ts';
 export async function verify(host: ReadHost, deps: { sleep(ms: number): Promise<void> }): Promise<VerifyReport> {
   const facts = await gather(host, deps);
   const change = facts.lastChange;
-  if (change === undefined) return { exit: 'ok', findings: [], unknown: [], waits: [], notes: [] };
+  if (change === undefined) {
+    const unknown = facts.problems.flatMap(({ file, what }) => (file === STATE ? [`${file}: ${what}`] : []));
+    return { exit: unknown.length > 0 ? 'failed' : 'ok', findings: [], unknown, waits: [], notes: [] };
+  }
   const checked = checkTargets(facts, change);
   const unsure = checked.unknown.length > 0 ? 'failed' : 'ok';
   return { exit: checked.findings.length > 0 ? 'pending' : unsure, change, ...checked };

@@ -31,7 +31,7 @@ import { type Look, lookAt } from './look.ts';
 import { bitsOf, fixedPageSize, parseCpuList, parseMemTotal, parseOsRelease, parseUptime } from './machine.ts';
 import { mountOf, parseMounts } from './mounts.ts';
 import { gatherRules } from './rules.ts';
-import { parseState, STATE } from './state.ts';
+import { gatherState } from './state.ts';
 import { UFW_CONF, ufwEnabled } from './ufw.ts';
 
 /**
@@ -66,15 +66,14 @@ export async function gather(
     gatherConfig(look, machine.systemd),
     gatherFirewalls(look, machine.systemd),
     deps.log === false ? { unknown: 'the log was not looked at' } : live ? gatherLog(look) : notInspected,
-    look.text(STATE),
+    gatherState(look),
   ]);
   const table = live ? await gatherTable(look, module.state) : unseenTable;
   const [later, diagnosis] = await Promise.all([
     secondLook(look, { table, log, module }, deps),
     deps.diagnosis === true ? gatherDiagnosis(look, { machine, module, table, config }, deps.sleep) : undefined,
   ]);
-  const record = state === undefined ? { problems: [] } : parseState(state);
-  look.problems.push(...record.problems);
+  look.problems.push(...state.problems);
   return {
     schema: 'ctfix.facts/v1',
     kind: host.kind,
@@ -85,7 +84,7 @@ export async function gather(
     log,
     firewalls,
     config,
-    ...('lastChange' in record && record.lastChange !== undefined ? { lastChange: record.lastChange } : {}),
+    ...(state.lastChange === undefined ? {} : { lastChange: state.lastChange }),
     ...(deps.rules === true && live && host.root
       ? { rules: await gatherRules(host, module.tree), guard: await gatherGuard(host) }
       : {}),

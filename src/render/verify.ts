@@ -28,6 +28,8 @@ function verdict({ change, findings, unknown, waits }: VerifyReport): string[] {
     return [
       `findings: ${plural(findings.length, 'promise')} of the last change ${findings.length === 1 ? 'does' : 'do'} not hold`,
     ];
+  if (change === undefined && unknown.length > 0)
+    return ['unknown: whether a change of ctfix is in force on this host'];
   if (change === undefined) return ['nothing promised: no change of ctfix is in force on this host'];
   if (unknown.length > 0)
     return ['unknown: nothing seen speaks against the last change, but not everything could be seen'];

@@ -106,3 +106,15 @@ test('the module is not loaded: files only, proved by modprobe, and right when i
   );
   expect((await look()).plan.strategy.taken).toBe('live');
 });
+
+test.each([
+  ['{', 0o644],
+  ['{"schema":"ctfix.state/v1","changes":[]}', 0o666],
+])('a record of changes that cannot be believed is not one without changes: %s %i', async (text, mode) => {
+  const memory = memoryHost();
+  memory.files.set('/var/lib/ctfix/state.json', { text, mode });
+  expect(await verify(memory.host, { sleep: async () => {} })).toMatchObject({
+    exit: 'failed',
+    unknown: [expect.stringContaining('state.json')],
+  });
+});

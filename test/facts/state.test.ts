@@ -1,6 +1,9 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
-import { parseState } from '../../src/facts/state.ts';
+import { describe, expect, test } from 'vitest';
+import { lookAt } from '../../src/facts/look.ts';
+import { gatherState, parseState } from '../../src/facts/state.ts';
+import type { FileStat, ReadHost } from '../../src/host/host.ts';
+import { lookedAt } from '../support/looked-at.ts';
 
 const change = (id: string, outcome: string) => ({
   id,
@@ -49,4 +52,52 @@ test('no JSON makes it throw', () => {
       parseState(`{"schema":"ctfix.state/v1","changes":[${text}]}`);
     }),
   );
+});
+
+const DIR = '/var/lib/ctfix';
+const FILE = `${DIR}/state.json`;
+
+describe('root believes it only where nobody else can have written it', () => {
+  const seen = async (odd: Record<string, Partial<FileStat>>, as: Partial<ReadHost> = {}) => {
+    const host = lookedAt({ files: { [FILE]: state(change('a', 'applied')) } });
+    const stat: ReadHost['stat'] = async (path) => {
+      const found = await host.stat(path);
+      return found && { ...found, ...odd[path] };
+    };
+    return gatherState(lookAt({ ...host, stat, ...as }));
+  };
+  const ODD: [string, Partial<FileStat>, string][] = [
+    [FILE, { uid: 1000 }, 'belongs to the user with id 1000'],
+    [FILE, { mode: 0o666 }, 'can be written by others'],
+    [FILE, { mode: 0o664 }, 'can be written by others'],
+    [FILE, { kind: 'link' }, 'is not a regular file'],
+    [DIR, { uid: 1000 }, 'belongs to the user with id 1000'],
+    [DIR, { mode: 0o777 }, 'can be written by others'],
+    [DIR, { kind: 'link' }, 'is not a directory'],
+    ['/var/lib', { uid: 33 }, 'belongs to the user with id 33'],
+    ['/var', { mode: 0o1777 }, 'can be written by others'],
+    ['/var', { kind: 'link', uid: 1000 }, 'belongs to the user with id 1000'],
+  ];
+
+  test.each(ODD)('%s %j: a problem', async (path, stat, why) => {
+    const { lastChange, problems } = await seen({ [path]: stat });
+    expect(lastChange).toBeUndefined();
+    expect(problems).toMatchObject([{ file: FILE, what: expect.stringContaining(`${path} ${why}`) }]);
+  });
+
+  test.each<[string, Record<string, Partial<FileStat>>, Partial<ReadHost>]>([
+    ['as ctfix makes them', { [FILE]: { mode: 0o644 } }, {}],
+    ["/var is a link of root's, whose mode means nothing", { '/var': { kind: 'link', mode: 0o777 } }, {}],
+    ['who is not root has nothing better', { [FILE]: { uid: 1000 } }, { root: false }],
+    ['below another root', { [FILE]: { uid: 1000 } }, { kind: 'sysroot' }],
+    ['in a recording', { [DIR]: { uid: 1000 } }, { kind: 'recorded' }],
+  ])('believed: %s', async (_, odd, as) =>
+    expect(await seen(odd, as)).toMatchObject({ lastChange: { id: 'a' }, problems: [] }),
+  );
+
+  test('no directory of ctfix, no problem with those above it', async () => {
+    const given: FileStat = { kind: 'dir', mode: 0o777, uid: 33, gid: 33, inode: 1, links: 1, size: 0 };
+    const stat: ReadHost['stat'] = async (path) => (path.startsWith(DIR) ? undefined : given);
+    expect(await gatherState(lookAt({ ...lookedAt({}), stat }))).toEqual({ problems: [] });
+  });
 });

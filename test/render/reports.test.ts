@@ -101,6 +101,7 @@ notes
       'unknown: nothing seen',
       { exit: 'failed', change, findings: [], unknown: ['max now: hidden'], waits: [], notes: [] },
     ],
+    ['unknown: whether a change', { exit: 'failed', findings: [], unknown: ['state.json'], waits: [], notes: [] }],
     ['nothing promised:', { exit: 'ok', findings: [], unknown: [], waits: [], notes: [] }],
     ['findings: 1 promise of the last change does not hold', { ...report, findings: report.findings.slice(1) }],
   ] as const)('%s', (words, one) => expect(verifyText(one, PLAIN).startsWith(words)).toBe(true));

@@ -222,6 +222,10 @@ test('a state directory that others could have written', { timeout: HOUR }, () =
     await refuses(vm, tricks.slice(0, 4), 'rollback');
     await refuses(vm, tricks.slice(0, 4), 'confirm');
     // What an ordinary user may put into state.json's place is never believed by root, and hurts nobody else.
+    await vm.sh(
+      `echo '{"schema":"ctfix.state/v1","changes":[]}' >${STATE}/state.json && chown admin ${STATE}/state.json`,
+    );
+    expect(await says(vm, 'verify', 1)).toContain('belongs to the user with id 1000');
     await vm.sh(`echo '{"schema":"ctfix.state/v1","changes":[' >${STATE}/state.json`);
     await says(vm, APPLY, 0);
     await says(vm, 'verify', 0, ADMIN);
