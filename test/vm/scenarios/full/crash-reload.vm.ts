@@ -60,3 +60,28 @@ test.each(HALVES)('reload, under ufw: killed at every step on the way %s', { tim
     await evidence(vm, `kill -9 at every step, reload, the way ${half}`, lines, 'ufw');
   }),
 );
+
+test('reload, under ufw: killed, and its recovery killed as well: a timer goes on with it', { timeout: HOUR }, () =>
+  withVm({ kernel: '6.1', firewall: 'ufw' }, async (vm) => {
+    const [before, rules] = [await picture(vm), await ruleset(vm)];
+    const steps = await stepsOf(vm, ARGS);
+    const point = { seq: steps.indexOf('unload nf_conntrack'), moment: 'ticked' } as const;
+    const stopped = await reach(vm, point, `apply --yes ${ARGS}`, 'perform');
+    // systemd runs ExecStopPost once: whoever is killed there is not started again by it.
+    const RECOVERY = `pkill -9 -f '^[^ ]*[c]tfix recover'`;
+    const killer = await vm.spawn(
+      `until ${RECOVERY}; do sleep 0.1; done; for n in $(seq 100); do ${RECOVERY}; sleep 0.1; done`,
+    );
+    await kill9(vm, stopped);
+    await vm.waitFor(`! systemctl is-active 'ctfix-apply-*'`, 'the service has ended', 300_000);
+    while (await killer.running()) await vm.sh('sleep 0.1');
+    expect(await active(vm, 'ufw')).toBe(false);
+    await vm.waitFor(`ctfix history 2>/dev/null | grep -q 'taken back$'`, 'the change is taken back', 300_000);
+    await recovered(vm, 300_000);
+    await expectRuleset(vm, rules);
+    await expectAsBefore(vm, before, 'the recovery was killed');
+    await vm.waitFor(`! systemctl list-units --all --no-legend 'ctfix-re*' | grep .`, 'no timer is left');
+    proved('reload', named(point, steps), 'kill -9, then of its recovery');
+    await evidence(vm, 'kill -9 of a reload and of its recovery', 'as before, ufw active, a new ssh login', 'ufw');
+  }),
+);
