@@ -243,6 +243,12 @@ export function staleInitramfs({ facts }: Seen): Finding | undefined {
       `${placeOf(early)} makes ${early.image} load it`,
       ...newer.map((file) => `${file} was changed after the image was made`),
     ],
-    remedies: [{ say: 'make the image again', command: debian ? 'sudo update-initramfs -u' : 'sudo dracut -f' }],
+    remedies: [
+      {
+        say: 'make the image again',
+        // Of every kernel: without -k it is the newest one's alone, and dracut's the running one's (update-initramfs(8)).
+        command: debian ? 'sudo update-initramfs -u -k all' : 'sudo dracut -f --regenerate-all',
+      },
+    ],
   };
 }

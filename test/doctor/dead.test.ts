@@ -128,7 +128,7 @@ describe('dead configuration', () => {
       {},
       { initramfs: { ...early, newer: ['/etc/modprobe.d/a.conf'] } },
       'warning',
-      /update-initramfs -u/,
+      /update-initramfs -u -k all/,
     ],
     ['newer than the option', {}, { initramfs: { ...early, newer: [] } }, undefined],
     ['unknown', {}, { initramfs: { ...early, newer: { unknown: 'x' } } }, undefined],
