@@ -52,7 +52,7 @@ export async function cure(vm: Guest, { remedies }: Finding, hand?: string): Pro
   const told = remedies.find(({ command }) => command !== undefined)?.command;
   if (told === undefined && hand === undefined) throw new Error(`words alone: ${JSON.stringify(remedies)}`);
   const command = (told ?? hand ?? '').replace(/ N\b/, ' 100000');
-  await vm.sh(command.includes('ctfix apply') ? `${command} --yes` : command);
+  await vm.sh(command.includes('ctfix apply') ? `${command} --yes` : command, { timeout: 600_000 });
   return command;
 }
 
