@@ -92,3 +92,31 @@ function dotted(value) {
 function hex(value) {
   return (value & 0xffff || 1).toString(16);
 }
+
+/**
+ * Lines as `conntrack -R` loads them, addresses that nothing has: TCP and UDP, most of them translated, a tenth IPv6.
+ * @returns pieces of text, a thousand lines each
+ */
+export function* loadable(flows) {
+  for (let from = 0; from < flows; from += 1000) {
+    const count = Math.min(1000, flows - from);
+    yield Array.from({ length: count }, (_, n) => loadLine(from + n)).join('');
+  }
+}
+
+function loadLine(n) {
+  const client = `198.18.${Math.floor(n / 250) % 250}.${(n % 250) + 1}`;
+  const server = `192.0.2.${(n % 200) + 1}`;
+  const port = 1024 + Math.floor(n / 62_500);
+  const [reply, back] = n % 3 === 0 ? [`-q ${client}`, port] : ['-n 203.0.113.1', 1024 + Math.floor(n / 200)];
+  const ports = (dport) => `--sport ${port} --dport ${dport} --reply-port-src ${dport} --reply-port-dst ${back}`;
+  const four = `-s ${client} -d ${server} -r ${server} ${reply}`;
+  if (n % 10 < 6) return `-A -t 86400 -u SEEN_REPLY,ASSURED ${four} -p tcp ${ports(443)} --state ESTABLISHED\n`;
+  if (n % 10 < 9) return `-A -t 86400 -u SEEN_REPLY ${four} -p udp ${ports(53)}\n`;
+  const six = `fd99::${((n % 60_000) + 1).toString(16)}`;
+  const sport = 1024 + Math.floor(n / 60_000);
+  return (
+    `-A -t 86400 -u UNSET -s ${six} -d fd99::1:1 -r fd99::1:1 -q ${six} ` +
+    `-p udp --sport ${sport} --dport 53 --reply-port-src 53 --reply-port-dst ${sport}\n`
+  );
+}
