@@ -1,9 +1,9 @@
 /** The connection table as it is, every number with where it comes from. Pure. */
-import { leavesGap, type Passed, passedOver, wouldCount } from './doctor/finding.ts';
 import { averageChain, chainLimitIsShort } from './kernel.ts';
 import { billOf, pricesOf } from './memory.ts';
 import { type ChangeRecord, type Facts, isKnown, known, type Maybe, type Sizing } from './model.ts';
 import { changesAtBoot, type Origin, origins } from './origin.ts';
+import { leavesGap, type Passed, passedOver, wouldCount } from './passed-over.ts';
 import { type Drop, dropsOf } from './status-drops.ts';
 
 /** What `ctfix status -o json` prints. What is not there is absent, what could not be found out is `unknown`. */
@@ -202,10 +202,9 @@ function driftOf(facts: Facts, all: readonly Origin[], findings: Beside['finding
 
 /**
  * Lines that a diagnosis warns of, too: not those that another one overrides or takes back, nor those that ask for less
- * than there is. What is decided outside this network namespace is not missing here.
+ * than there is. What is decided elsewhere has no such lines (see Lost).
  */
 function missed(facts: Facts, all: readonly Origin[]): readonly Passed[] {
-  if (known(facts.table.namespace) === 'child') return [];
   const early = passedOver({ facts, origins: all }, 'before-module', 'legacy-spelling');
   const dead = passedOver({ facts, origins: all }, 'not-read', 'refused', 'built-in');
   return [...early.filter((line) => wouldCount(facts, line)), ...dead].filter(leavesGap);

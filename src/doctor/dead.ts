@@ -5,18 +5,9 @@ import { type Facts, known, type ModprobeLine, type StrayKey, type SysctlLine } 
 import { failingLine, nextBoot } from '../nextboot.ts';
 import { type Lost, lostText } from '../origin.ts';
 import { BUCKETS_KEY, MAX_KEY, placeOf } from '../own.ts';
+import { keysOf, leavesGap, passedOver } from '../passed-over.ts';
 import { grouped } from '../render/numbers.ts';
-import {
-  type Finding,
-  keysOf,
-  leavesGap,
-  passedOver,
-  quoted,
-  type Remedy,
-  type Rule,
-  type Seen,
-  type Severity,
-} from './finding.ts';
+import { type Finding, quoted, type Remedy, type Rule, type Seen, type Severity } from './finding.ts';
 import { letCtfix, settingOf, wayOf } from './remedy.ts';
 
 /** An options line with which the module cannot be loaded, or not as it reads: spaces around `=`, CR LF, no number. */

@@ -4,19 +4,10 @@ import { bucketsKeyIsWritable } from '../kernel.ts';
 import { type Facts, isKnown, known, type PlanOptions } from '../model.ts';
 import { heldAtBoot, isActive } from '../nextboot.ts';
 import { lostText } from '../origin.ts';
+import { keysOf, leavesGap, type Passed, passedOver, wouldCount } from '../passed-over.ts';
 import { isLess } from '../present.ts';
 import { grouped } from '../render/numbers.ts';
-import {
-  type Finding,
-  keysOf,
-  leavesGap,
-  type Passed,
-  passedOver,
-  type Remedy,
-  type Seen,
-  wouldCount,
-  wroteFilesOnly,
-} from './finding.ts';
+import { type Finding, type Remedy, type Seen, wroteFilesOnly } from './finding.ts';
 import { iptablesUnload } from './owners.ts';
 import { letCtfix, SEE_PLAN, settingOf } from './remedy.ts';
 

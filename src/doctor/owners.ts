@@ -4,9 +4,10 @@ import { failingLine, isActive, nextBoot } from '../nextboot.ts';
 import { type Lost, lostText, type Origin } from '../origin.ts';
 import { BUCKETS_KEY, MAX_KEY, OWN } from '../own.ts';
 import { remedyFor, ufwSetting } from '../owners.ts';
+import { keysOf, type Passed, passedOver, wouldCount } from '../passed-over.ts';
 import { isLess } from '../present.ts';
 import { grouped } from '../render/numbers.ts';
-import { type Finding, keysOf, type Passed, passedOver, type Remedy, type Seen, wouldCount } from './finding.ts';
+import type { Finding, Remedy, Seen } from './finding.ts';
 import { heldBy, letCtfix, saidOf, type Way, wayOf } from './remedy.ts';
 
 /** Whether a value that is passed over is more than the one that counts, or is one that ctfix promised. */
