@@ -1,6 +1,15 @@
 /** Carries out a plan: checked, locked, recorded ahead, read back, proved; or everything back as it was. */
 import { CtfixError, StepFailed } from '../errors.ts';
-import { type ChangeRecord, type Facts, isEmpty, isKnown, type JournalLine, known, type Plan } from '../model.ts';
+import {
+  type BeginLine,
+  type ChangeRecord,
+  type Facts,
+  isEmpty,
+  isKnown,
+  type JournalLine,
+  known,
+  type Plan,
+} from '../model.ts';
 import { movedLines, stepsMoved } from '../moved.ts';
 import { checkTargets } from '../promises.ts';
 import { beginOf, executeAll } from './execute.ts';
@@ -16,8 +25,6 @@ import { isOpen, promiseOf, rebuildState, recordsIn } from './state.ts';
 import { hasStateDir, openStateDir } from './statedir.ts';
 import { bootIdOf, liveValues, uptimeOf } from './values.ts';
 import { logChange, whoIs } from './who.ts';
-
-type Begin = Extract<JournalLine, { line: 'begin' }>;
 
 /**
  * Carries out a plan that was made on this machine a moment ago.
@@ -101,7 +108,7 @@ async function carryOut(plan: Plan, deps: ApplyDeps): Promise<Outcome> {
   }
 }
 
-async function beginLine(plan: Plan, deps: ApplyDeps): Promise<Begin> {
+async function beginLine(plan: Plan, deps: ApplyDeps): Promise<BeginLine> {
   const { host, confirmWithin } = deps;
   const boot = await bootIdOf(host);
   return {

@@ -5,7 +5,7 @@ import { finish } from './apply.ts';
 import { reopenJournal } from './journal.ts';
 import { takeLock } from './lock.ts';
 import { tidy } from './net.ts';
-import type { ApplyDeps, Outcome, OutcomeLine } from './outcome.ts';
+import { type ApplyDeps, nothing, type Outcome } from './outcome.ts';
 import { sentenceOf } from './sentence.ts';
 import { recordsIn } from './state.ts';
 import { hasStateDir, openStateDir } from './statedir.ts';
@@ -33,11 +33,6 @@ export async function confirm(deps: ApplyDeps): Promise<Outcome> {
     lock.release();
   }
 }
-
-const nothing = (text: string, notes: readonly OutcomeLine[] = []): Outcome => ({
-  exit: 'ok',
-  lines: [{ kind: 'already', text }, ...notes],
-});
 
 function unrecorded(id: string, cause: unknown): CtfixError {
   return new CtfixError('failed', `that the change ${id} stays could not be recorded: ${sentenceOf(cause)}`, {

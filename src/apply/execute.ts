@@ -2,7 +2,7 @@
 import { posix } from 'node:path';
 import { StepFailed } from '../errors.ts';
 import type { Host, ReadHost } from '../host/host.ts';
-import { type Action, type JournalLine, known, type RulesRecord } from '../model.ts';
+import { type Action, type BeginLine, type JournalLine, known, type RulesRecord } from '../model.ts';
 import { attributesOf, isWhole } from './attributes.ts';
 import type { Journal } from './journal.ts';
 import type { ApplyDeps, OutcomeLine } from './outcome.ts';
@@ -38,7 +38,7 @@ function unseen(path: string, record: FileRecord | undefined): OutcomeLine[] {
 }
 
 /** The first line of a journal. @throws Error when there is none: such a journal is never acted upon */
-export function beginOf(lines: readonly JournalLine[]): Extract<JournalLine, { line: 'begin' }> {
+export function beginOf(lines: readonly JournalLine[]): BeginLine {
   const begin = lines.find((line) => line.line === 'begin');
   if (begin === undefined) throw new Error('bug: a journal without its first line');
   return begin;

@@ -3,7 +3,7 @@ import { closeSync, constants, fsyncSync, ftruncateSync, openSync, readdirSync, 
 import { posix } from 'node:path';
 import { CtfixError } from '../errors.ts';
 import { randomHex } from '../host/chance.ts';
-import type { JournalLine } from '../model.ts';
+import type { BeginLine, JournalLine } from '../model.ts';
 import { hasStateDir, journalDir, readRecord, syncDirectory } from './statedir.ts';
 
 export type Journal = {
@@ -14,8 +14,6 @@ export type Journal = {
   append(line: JournalLine): void;
   close(): void;
 };
-
-type Begin = Extract<JournalLine, { line: 'begin' }>;
 
 const ID = /^[0-9]{8}-[0-9]{6}-[0-9a-f]{4}$/;
 const KINDS: readonly JournalLine['line'][] = ['begin', 'intend', 'done', 'failed', 'undo', 'end', 'confirm'];
@@ -52,7 +50,7 @@ export function journalIds(stateDir: string): readonly string[] {
  * Begins a journal with its first line, file and name durable.
  * @throws the error of node:fs; then there is no such journal
  */
-export function createJournal(stateDir: string, begin: Begin): Journal {
+export function createJournal(stateDir: string, begin: BeginLine): Journal {
   const path = pathOf(stateDir, begin.id);
   const fd = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_EXCL, 0o600);
   const journal = over(fd, begin.id, { lines: [], length: 0 });

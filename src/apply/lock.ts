@@ -54,6 +54,17 @@ export async function lockOwner(path: string, host: ReadHost): Promise<number | 
   return owner !== undefined && (await isAlive(owner, host)) ? owner.pid : undefined;
 }
 
+/** Is another ctfix at work? */
+export async function isBusy({
+  lockPath,
+  host,
+}: {
+  readonly lockPath: string;
+  readonly host: ReadHost;
+}): Promise<boolean> {
+  return (await lockOwner(lockPath, host)) !== undefined;
+}
+
 /**
  * Takes the lock at `path`, or gives its living holder.
  *

@@ -4,14 +4,12 @@
  */
 import { HostError, StepFailed } from '../errors.ts';
 import type { Host, ReadHost } from '../host/host.ts';
-import type { JournalLine, Plan } from '../model.ts';
+import type { BeginLine, Plan } from '../model.ts';
 import { placeBootUnit, removeBootUnit } from './boot-unit.ts';
 import type { ApplyDeps, OutcomeLine } from './outcome.ts';
 import { whyNotNow } from './program.ts';
 import { sentenceOf } from './sentence.ts';
 import { isOpen, rebuildState, recordsIn } from './state.ts';
-
-type Begin = Extract<JournalLine, { line: 'begin' }>;
 
 /** True for a change that takes the firewall down: it is never begun without the net. */
 function isReload(plan: Plan): boolean {
@@ -102,7 +100,7 @@ const AGAIN_S = 60;
  * Starts the timer of a change that is to be confirmed, or that takes the firewall down, before the first effect: a process
  * that dies in the middle is made up for as well. Any other change has none. @throws StepFailed
  */
-export async function startTimer({ host, recovery }: ApplyDeps, begin: Begin): Promise<void> {
+export async function startTimer({ host, recovery }: ApplyDeps, begin: BeginLine): Promise<void> {
   if (!hasTimer(begin)) return;
   const { id, confirmWithin } = begin;
   const words = confirmWithin === undefined ? [id] : ['--unconfirmed', id];
@@ -111,7 +109,7 @@ export async function startTimer({ host, recovery }: ApplyDeps, begin: Begin): P
   if (code !== 0) throw new StepFailed(`the timer that would take it back could not be started: ${stderr.trim()}`);
 }
 
-function hasTimer({ plan, confirmWithin }: Begin): boolean {
+function hasTimer({ plan, confirmWithin }: BeginLine): boolean {
   return confirmWithin !== undefined || isReload(plan);
 }
 
@@ -121,7 +119,7 @@ function hasTimer({ plan, confirmWithin }: Begin): boolean {
  * waits for the end of the change, and for the new time then.
  * @throws StepFailed
  */
-export async function restartTimer(deps: ApplyDeps, begin: Begin): Promise<void> {
+export async function restartTimer(deps: ApplyDeps, begin: BeginLine): Promise<void> {
   const { id } = begin;
   const { code } = await deps.host.perform({ unit: 'restart', name: `${timerOf(id)}.timer` });
   if (code === 0) return;
@@ -130,7 +128,7 @@ export async function restartTimer(deps: ApplyDeps, begin: Begin): Promise<void>
 }
 
 /** Ends the timer of a change, if it has one; one that has run out or died with a reboot is no error. */
-export async function stopTimer(host: Host, begin: Begin): Promise<void> {
+export async function stopTimer(host: Host, begin: BeginLine): Promise<void> {
   if (hasTimer(begin)) await host.perform({ unit: 'stop', name: `${timerOf(begin.id)}.timer` });
 }
 

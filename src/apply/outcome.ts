@@ -72,6 +72,15 @@ export type History = {
   readonly pending?: { readonly id: string; readonly secondsLeft: number };
 };
 
+/**
+ * The answer where all is so already.
+ * @param notes what else there is to say
+ */
+export const nothing = (text: string, notes: readonly OutcomeLine[] = []): Outcome => ({
+  exit: 'ok',
+  lines: [{ kind: 'already', text }, ...notes],
+});
+
 /** One promise of the last applied change that does not hold. */
 export type Finding = {
   readonly item: string;

@@ -3,8 +3,8 @@ import { StepFailed } from '../errors.ts';
 import type { ReadHost } from '../host/host.ts';
 import type { Plan } from '../model.ts';
 import { HASHSIZE_PATH } from '../own.ts';
+import { isValue } from '../same-value.ts';
 import type { OutcomeLine } from './outcome.ts';
-import { isValue } from './values.ts';
 
 /**
  * Proves the buckets of a plan that writes into modprobe.d; [] for one that does not.

@@ -5,7 +5,7 @@
 import { CtfixError, HostError } from '../errors.ts';
 import { errnoOf } from '../host/sentence.ts';
 import type { ChangeRecord } from '../model.ts';
-import { lockOwner } from './lock.ts';
+import { isBusy } from './lock.ts';
 import { isAwaited, MOTD, takeInNet } from './net.ts';
 import type { ApplyDeps, Outcome } from './outcome.ts';
 import { takeBackUnattended, tidyUp } from './rollback.ts';
@@ -46,7 +46,7 @@ export async function recoverAtBoot(deps: ApplyDeps): Promise<readonly Recovered
  * for that person.
  */
 async function isForsaken({ id, outcome }: ChangeRecord, deps: ApplyDeps): Promise<boolean> {
-  if (outcome === 'stuck' || (await lockOwner(deps.lockPath, deps.host)) !== undefined) return false;
+  if (outcome === 'stuck' || (await isBusy(deps))) return false;
   return !(await isAwaited(deps.host, id));
 }
 
@@ -71,7 +71,7 @@ export async function recoverKilled(id: string, deps: ApplyDeps): Promise<readon
 async function leftBehind(id: string, deps: ApplyDeps): Promise<ChangeRecord | undefined> {
   for (;;) {
     // First this: what is recorded afterwards is what the one who was at work has left.
-    const busy = (await lockOwner(deps.lockPath, deps.host)) !== undefined;
+    const busy = await isBusy(deps);
     const change = find(id, deps);
     if (!busy || change?.outcome !== 'unfinished') return change;
     await waitIn(deps)();
@@ -83,7 +83,7 @@ export async function revertUnconfirmed(id: string, deps: ApplyDeps): Promise<re
   const wait = waitIn(deps);
   for (;;) {
     // In this order, as above.
-    const busy = (await lockOwner(deps.lockPath, deps.host)) !== undefined;
+    const busy = await isBusy(deps);
     const change = find(id, deps);
     if (change === undefined) return [];
     if (!isOpen(change)) {
@@ -119,7 +119,7 @@ async function attempt(id: string, why: string, deps: ApplyDeps, wait?: Wait): P
   } catch (error) {
     if (!(error instanceof CtfixError || error instanceof HostError) && errnoOf(error) === undefined) throw error;
     // Where somebody has begun to work on it meanwhile, no person needs to be called.
-    const busy = (await lockOwner(deps.lockPath, deps.host).catch(() => undefined)) !== undefined;
+    const busy = await isBusy(deps).catch(() => false);
     return { exit: 'stuck', ...(!busy && { id }), lines: [{ kind: 'failed', text: sentenceOf(error) }] };
   }
 }

@@ -6,8 +6,9 @@ import { holderTree, isNetfilterName, parseModules } from '../facts/module.ts';
 import { gatherRules } from '../facts/rules.ts';
 import type { HostCommand, LoadedModule } from '../model.ts';
 import { holderSentences, optionRefusals, ownUsers } from '../reload-refusals.ts';
+import { isValue } from '../same-value.ts';
 import { complaint, lookUntil, type ReloadRun } from './reload-run.ts';
-import { BUCKETS_PATH, isValue, readValue } from './values.ts';
+import { BUCKETS_PATH, readValue } from './values.ts';
 
 /**
  * The kernel drops the references of deleted nft rules from a worker, after an RCU grace period (nf_tables_commit and

@@ -3,8 +3,9 @@
 import { HostError, StepFailed } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { HASHSIZE_PATH } from '../own.ts';
+import { isBuckets, isValue } from '../same-value.ts';
 import type { ReloadRun } from './reload-run.ts';
-import { isBuckets, isValue, MAX_PATH, readValue, setValue, targetValues } from './values.ts';
+import { MAX_PATH, readValue, setValue, targetValues } from './values.ts';
 
 /** The values that a finished reload leaves: those from before, under the planned ones. */
 export function plannedValues(run: ReloadRun): Readonly<Record<string, string>> {

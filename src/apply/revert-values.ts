@@ -1,9 +1,10 @@
 /** Puts live values back: in the safe order, never below the count, and read back. */
 import type { Host } from '../host/host.ts';
 import { resizeIsSafe } from '../kernel.ts';
+import { isBuckets, isValue } from '../same-value.ts';
 import type { OutcomeLine } from './outcome.ts';
 import { conflict, undoValue, type ValueItem } from './undo.ts';
-import { isBuckets, isValue, limitOf, MAX_PATH, readCount, readValue, setValue } from './values.ts';
+import { limitOf, MAX_PATH, readCount, readValue, setValue } from './values.ts';
 
 /** Growing: buckets before max, so that chains never get long; shrinking: the other way round. */
 export async function inSafeOrder(host: Host, items: readonly ValueItem[]): Promise<readonly ValueItem[]> {

@@ -6,9 +6,9 @@ import { bootUnit } from './boot-unit.ts';
 import { beginOf } from './execute.ts';
 import { noSuchChange } from './history.ts';
 import { type Journal, readJournal, reopenJournal } from './journal.ts';
-import { lockOwner, takeLock } from './lock.ts';
+import { isBusy, takeLock } from './lock.ts';
 import { stopTimer, tidy, withoutBoot } from './net.ts';
-import type { ApplyDeps, Outcome, OutcomeLine } from './outcome.ts';
+import { type ApplyDeps, nothing, type Outcome, type OutcomeLine } from './outcome.ts';
 import { append, conflictsOf, revert } from './revert.ts';
 import { isOpen, recordsIn } from './state.ts';
 import { hasStateDir, openStateDir } from './statedir.ts';
@@ -57,7 +57,7 @@ export async function takeBackUnattended(id: string, why: string, deps: ApplyDep
  * @param closed a change that is complete or back
  */
 export async function tidyUp(deps: ApplyDeps, closed?: string): Promise<void> {
-  if ((await lockOwner(deps.lockPath, deps.host)) !== undefined) return;
+  if (await isBusy(deps)) return;
   await locked(deps, async () => {
     await tidy(deps);
     if (closed !== undefined) await stopTimer(deps.host, beginOf(readJournal(deps.stateDir, closed) ?? []));
@@ -75,11 +75,6 @@ async function locked<T>(deps: ApplyDeps, work: () => Promise<T>, wait?: Wait): 
     lock.release();
   }
 }
-
-const nothing = (text: string, notes: readonly OutcomeLine[] = []): Outcome => ({
-  exit: 'ok',
-  lines: [{ kind: 'already', text }, ...notes],
-});
 
 async function takeBack(id: string | undefined, deps: ApplyDeps): Promise<Outcome> {
   const all = recordsIn(deps.stateDir);

@@ -1,8 +1,9 @@
 /** What a journal obliges to take back, and for each item whether it still is as the change left it. Pure. */
-import type { Action, JournalLine } from '../model.ts';
+import type { Action, BeginLine, JournalLine } from '../model.ts';
 import { HASHSIZE_PATH } from '../own.ts';
+import { isBuckets, isValue } from '../same-value.ts';
 import type { OutcomeLine } from './outcome.ts';
-import { isBuckets, isValue, targetValues } from './values.ts';
+import { targetValues } from './values.ts';
 
 /** What an intend line keeps of a file besides its text. */
 export type FileRecord = {
@@ -130,7 +131,7 @@ function valueItem(seq: number, action: Action, ours: boolean): ValueItem[] {
 }
 
 /** A load or a boot sets what the change promises without a step for it: those go back by their recorded values. */
-function promised(seq: number | undefined, begin: Extract<JournalLine, { line: 'begin' }> | undefined): ValueItem[] {
+function promised(seq: number | undefined, begin: BeginLine | undefined): ValueItem[] {
   if (seq === undefined || begin === undefined) return [];
   const { live, plan } = begin;
   return Object.entries(targetValues(plan.sizing.targets, HASHSIZE_PATH in live)).flatMap(([path, after]) => {

@@ -5,8 +5,6 @@ import type { Targets } from '../model.ts';
 import { BUCKETS_KEY, HASHSIZE_PATH, keyOf, MAX_KEY, pathOf } from '../own.ts';
 import { isBuckets, isValue } from '../same-value.ts';
 
-export { isBuckets, isValue } from '../same-value.ts';
-
 const DIRECTORY = '/proc/sys/net/netfilter';
 export const MAX_PATH = pathOf(MAX_KEY);
 export const BUCKETS_PATH = pathOf(BUCKETS_KEY);

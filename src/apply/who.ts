@@ -1,9 +1,7 @@
 /** Who makes a change, and the line about it in the journal of the system. */
 import { HostError } from '../errors.ts';
 import type { Host, ReadHost } from '../host/host.ts';
-import { isKnown, type JournalLine, type Maybe } from '../model.ts';
-
-type Begin = Extract<JournalLine, { line: 'begin' }>;
+import { type BeginLine, isKnown, type Maybe } from '../model.ts';
 
 /** (uid_t)-1: no login stands behind this process (a boot service, cron of some systems). */
 const NO_LOGIN = '4294967295';
@@ -21,7 +19,7 @@ export async function whoIs(host: ReadHost): Promise<string> {
 }
 
 /** Tells the system's journal who did what and how it ended; false when that did not work. */
-export async function logChange(host: Host, { id, plan }: Begin, outcome: string): Promise<boolean> {
+export async function logChange(host: Host, { id, plan }: BeginLine, outcome: string): Promise<boolean> {
   const { present, targets } = plan.sizing;
   const from = (value: Maybe<number>) => (isKnown(value) ? value : 'unknown');
   const max = `max ${from(present.max)} -> ${targets.max}`;

@@ -59,5 +59,8 @@ export type JournalLine =
     }
   | { readonly line: 'confirm'; readonly at: string; readonly uptime: number; readonly who: string };
 
+/** The first line of every journal: what was planned, by whom, and what there was before. */
+export type BeginLine = Extract<JournalLine, { line: 'begin' }>;
+
 /** /var/lib/ctfix/state.json: every change, oldest first; rebuilt from the journals, readable without root. */
 export type State = { readonly schema: 'ctfix.state/v1'; readonly changes: readonly ChangeRecord[] };

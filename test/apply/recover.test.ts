@@ -11,11 +11,13 @@ import { killed, setUp, walls } from '../support/net.ts';
 const id = '20261124-054512-aaaa';
 const NOW = new Date('2026-11-24T05:45:12Z');
 
+const RECOVERIES = [
+  ['killed', recoverKilled],
+  ['not confirmed', revertUnconfirmed],
+] as const;
+
 describe('another ctfix is at work for a moment', () => {
-  test.each([
-    ['killed', recoverKilled],
-    ['not confirmed', revertUnconfirmed],
-  ])('%s: the recovery waits for its end', async (_, recover) => {
+  test.each(RECOVERIES)('%s: the recovery waits for its end', async (_, recover) => {
     const { memory, plan, before, deps } = await setUp({ id });
     await killed(memory, deps, plan, /value .*max/);
     const other = await takeLock(deps().lockPath, memory.host, NOW);
@@ -29,10 +31,7 @@ describe('another ctfix is at work for a moment', () => {
     expect(memory.snapshot()).toEqual(before);
   });
 
-  test.each([
-    ['killed', recoverKilled],
-    ['not confirmed', revertUnconfirmed],
-  ])('%s: it comes between the look and the lock', async (_, recover) => {
+  test.each(RECOVERIES)('%s: it comes between the look and the lock', async (_, recover) => {
     const { memory, plan, before, deps } = await setUp({ id });
     await killed(memory, deps, plan, /value .*max/);
     let other: Awaited<ReturnType<typeof takeLock>> | undefined;

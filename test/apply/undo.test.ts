@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { hashsizeIn } from '../../src/apply/prove.ts';
 import { undoOf, undoStep, undoValue } from '../../src/apply/undo.ts';
-import { isValue, limitOf, targetValues } from '../../src/apply/values.ts';
+import { limitOf, targetValues } from '../../src/apply/values.ts';
 import type { JournalLine, ReloadStep } from '../../src/model.ts';
 import { HASHSIZE_PATH } from '../../src/own.ts';
+import { isValue } from '../../src/same-value.ts';
 import { HASH, MAX, planOf } from '../support/changes.ts';
 import { memoryHost } from '../support/memory-host.ts';
 

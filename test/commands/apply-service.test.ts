@@ -6,7 +6,7 @@ import { createJournal } from '../../src/apply/journal.ts';
 import { runProgram } from '../../src/commands/program.ts';
 import { EXIT } from '../../src/errors.ts';
 import type { Host, RunOptions, RunResult } from '../../src/host/host.ts';
-import type { Facts, HostCommand, JournalLine, Plan } from '../../src/model.ts';
+import type { BeginLine, Facts, HostCommand, Plan } from '../../src/model.ts';
 import { look, planOf } from '../support/changes.ts';
 import { memoryHost } from '../support/memory-host.ts';
 import { stateDir } from '../support/state-dir.ts';
@@ -24,8 +24,6 @@ const plan: Plan = planOf(
   'reload',
 );
 beforeEach(() => survey.mockResolvedValue({ facts, plan }));
-
-type Begin = Extract<JournalLine, { line: 'begin' }>;
 
 type Scene = {
   readonly code?: number;
@@ -111,7 +109,7 @@ describe('the service', () => {
     const { result, said } = await run(['--yes'], {
       code: 143,
       meanwhile: (dir, id, options) => {
-        const begin: Begin = {
+        const begin: BeginLine = {
           line: 'begin',
           schema: 'ctfix.journal/v1',
           id,
