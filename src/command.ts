@@ -9,6 +9,12 @@ export type Argv = readonly [string, ...string[]];
  */
 export const PROGRAM_DIRS = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
+/** Whether a program is where programs are looked up. @param at what can tell whether a path is there */
+export async function isInstalled(at: { stat(path: string): Promise<unknown> }, program: string): Promise<boolean> {
+  const places = await Promise.all(PROGRAM_DIRS.map((dir) => at.stat(`${dir}/${program}`)));
+  return places.some((place) => place !== undefined);
+}
+
 /**
  * Program and arguments for a command of the closed list; what a shell would make of a name never matters, there is none.
  * Names without a slash are looked up by the host in its own fixed search path.

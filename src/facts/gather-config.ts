@@ -1,4 +1,5 @@
 /** Reads the files that decide the table at the next boot, over a host. */
+import { isInstalled } from '../command.ts';
 import type { ConfigFacts, DropIn, ModprobeLine, SysctlLine } from '../model.ts';
 import { CMDLINE, parseCmdline } from './cmdline.ts';
 import { directories, isHidden, precedence, resolveLink } from './dropins.ts';
@@ -24,7 +25,7 @@ export async function gatherConfig(look: Look, systemd: boolean): Promise<Config
     gatherModprobe(look),
     gatherModulesLoad(look, systemd),
     gatherUdev(look),
-    gatherUfw(look),
+    gatherUfw(look, systemd),
     gatherTuned(look),
     look.host.kind === 'sysroot' ? undefined : look.peek(CMDLINE),
   ]);
@@ -155,15 +156,19 @@ async function gatherUdev(look: Look): Promise<ConfigFacts['hooks']> {
   return files.flatMap(({ path, text }) => (text?.includes('sysctl') ? parseUdev(path, text) : []));
 }
 
-/** ufw applies its file only while it is enabled. */
-async function gatherUfw(look: Look): Promise<readonly SysctlLine[]> {
+/**
+ * The lines of ufw's file: while ufw is off, too, for somebody may wonder why they have no effect. Without systemd nothing
+ * else tells whether ufw is on; and its files outlive the package.
+ */
+async function gatherUfw(look: Look, systemd: boolean): Promise<readonly SysctlLine[]> {
   const [defaults, conf] = await Promise.all([look.text(UFW_DEFAULTS), look.text(UFW_CONF)]);
   const file = defaults === undefined ? undefined : ufwSysctlFile(defaults);
-  if (file === undefined || !ufwEnabled(conf ?? '')) return [];
+  const enabled = ufwEnabled(conf ?? '');
+  if (file === undefined || !(enabled || systemd) || !(await isInstalled(look, 'ufw'))) return [];
   const text = await look.text(file);
   if (text === undefined) return [];
   const parsed = { file, entries: parseSysctl(text) };
-  look.problems.push(...sysctlProblems(parsed));
+  if (enabled) look.problems.push(...sysctlProblems(parsed));
   return effective([parsed], 'procps');
 }
 

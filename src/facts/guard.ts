@@ -1,5 +1,5 @@
 /** Whether guard and flow carry can be had here, and what the guard would cut. For root; loads no module. */
-import { PROGRAM_DIRS } from '../command.ts';
+import { isInstalled } from '../command.ts';
 import type { ReadHost } from '../host/host.ts';
 import type { GuardFacts, SshConnection } from '../model.ts';
 import { cutArrival } from './arrival.ts';
@@ -55,9 +55,4 @@ async function conntrackState(host: ReadHost): Promise<GuardFacts['conntrack']> 
   }
   const { code } = await host.run(['conntrack', '-R', '/dev/null']);
   return code === 127 ? 'no-program' : code === 0 ? 'loads' : 'too-old';
-}
-
-async function isInstalled(host: ReadHost, program: string): Promise<boolean> {
-  const places = PROGRAM_DIRS.map((dir) => host.stat(`${dir}/${program}`));
-  return (await Promise.all(places)).some((place) => place !== undefined);
 }

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { gather } from '../../src/facts/gather.ts';
 import type { ReadHost } from '../../src/host/host.ts';
 import { type Recording, readRecording, recordedFrom, recordedHost } from '../../src/host/recorded.ts';
+import { origins } from '../../src/origin.ts';
 import { changed, folder, owner, sleep } from '../support/recorded.ts';
 
 describe('kube-proxy', () => {
@@ -27,6 +28,28 @@ describe('kube-proxy', () => {
     };
     await gather({ ...host, readDir: dir }, { sleep });
     expect(read).not.toContain('/proc');
+  });
+});
+
+describe('the file that ufw applies', () => {
+  const PROGRAM = { '/usr/sbin/ufw': '' };
+  const max = async (files: Record<string, string>) => {
+    const file = { '/etc/ufw/sysctl.conf': 'net/netfilter/nf_conntrack_max=500000\n' };
+    const facts = await gather(changed('debian12-idle-2g', { files: { ...file, ...files } }), { sleep });
+    return origins(facts).find(({ name }) => name === 'max');
+  };
+  test('is why the value is lost while ufw is off', async () => {
+    const found = await max({ ...PROGRAM, '/etc/ufw/ufw.conf': 'ENABLED=no\n' });
+    expect(found?.lost).toMatchObject([{ file: '/etc/ufw/sysctl.conf', line: 1, code: 'ufw-off' }]);
+  });
+  test('counts while it is on', async () => {
+    const found = await max({ ...PROGRAM, '/etc/ufw/ufw.conf': 'ENABLED=yes\n' });
+    expect(found?.asked).toMatchObject({ file: '/etc/ufw/sysctl.conf' });
+    expect(found?.lost).toEqual([]);
+  });
+  test('is nothing when the package is gone and the files are not', async () => {
+    const found = await max({ '/etc/ufw/ufw.conf': 'ENABLED=yes\n' });
+    expect([found?.asked, found?.lost]).toEqual([undefined, []]);
   });
 });
 
