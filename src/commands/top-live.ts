@@ -1,5 +1,5 @@
 /** The table of this host as flows: through conntrack where that is installed, else out of /proc. */
-import { PROGRAM_DIRS } from '../command.ts';
+import { isInstalled } from '../command.ts';
 import { CtfixError } from '../errors.ts';
 import { otherNamespaces } from '../facts/rules-namespaces.ts';
 import { NETFILTER, PREFIX } from '../facts/table.ts';
@@ -21,6 +21,12 @@ export type Dump = { readonly listing: Listing; readonly where?: string };
 /** Where the table can be read; `loads`: doing so would load a module. */
 export type Reader = { readonly origin: Origin; readonly argv: Argv; readonly loads: boolean };
 
+/**
+ * A program's C library writes 4 KiB at a time into what is no terminal: forty thousand times for a million flows, and each
+ * wakes the reader. With a larger buffer the reader costs the program next to nothing. stdbuf(1)
+ */
+const BUFFERED: Argv = ['stdbuf', '--output=64K'];
+
 /** Is there a table at all? Without the module nothing is tracked, and asking would load it. */
 export async function isTracking(host: ReadHost): Promise<boolean> {
   return (await host.stat(`${NETFILTER}/${PREFIX}count`)) !== undefined;
@@ -31,11 +37,11 @@ export async function readers(host: ReadHost): Promise<readonly Reader[]> {
   const conntrack = { kind: 'conntrack', name: 'conntrack -L' } as const;
   const proc = { kind: 'proc', name: PROC } as const;
   const loads = (await host.stat(NETLINK)) === undefined;
-  const places = await Promise.all(PROGRAM_DIRS.map((dir) => host.stat(`${dir}/conntrack`)));
+  const [listed, buffered] = await Promise.all(['conntrack', 'stdbuf'].map((program) => isInstalled(host, program)));
+  const list: Argv = ['conntrack', '-L'];
   return [
-    ...(places.some((place) => place !== undefined)
-      ? [{ origin: conntrack, argv: ['conntrack', '-L'] as const, loads }]
-      : []),
+    ...(listed && buffered ? [{ origin: conntrack, argv: [...BUFFERED, ...list] as const, loads }] : []),
+    ...(listed ? [{ origin: conntrack, argv: list, loads }] : []),
     ...((await host.stat(PROC)) === undefined
       ? []
       : [{ origin: proc, argv: ['cat', '--', PROC] as const, loads: false }]),

@@ -4,7 +4,6 @@ import { argvOf, PROGRAM_DIRS } from '../command.ts';
 import { readNames, readStat, readTarget, readText } from './files.ts';
 import type { ByteStream, Host, RunOptions, RunResult } from './host.ts';
 import { removeFile, replaceFile, replaceLink } from './replace.ts';
-import { gathered } from './stream.ts';
 import { writeKernelValue } from './value.ts';
 
 /**
@@ -102,7 +101,7 @@ function runStream([program, ...words]: Argv): ByteStream {
     return { child };
   });
   const bytes = async function* (): AsyncGenerator<Uint8Array> {
-    yield* gathered((await started).child.stdout);
+    yield* (await started).child.stdout;
   };
   const ended = async (): Promise<RunResult> => {
     const { exitCode, code, signal, stderr } = await (await started).child;

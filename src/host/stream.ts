@@ -44,35 +44,6 @@ function readInto(path: string, fd: number, piece: Buffer = Buffer.alloc(0)): Pr
   });
 }
 
-/** What has come of a child's output in a pause: between these sizes, the pause is as it should be. */
-const SMALL = 16 * 1024;
-const LARGE = 48 * 1024;
-/** Milliseconds: below the time in which a program on a fast machine fills the buffer between the two. */
-const LONGEST_PAUSE = 16;
-
-/**
- * The output of a child in larger pieces. Programs write 4 KiB at a time into what is no terminal (the C library's buffer):
- * whoever takes each of them at once is woken, and wakes the writer's processor, forty thousand times for a table of a
- * million flows. A short pause lets the next piece grow; it follows the pace of the writer.
- */
-export async function* gathered(
-  bytes: AsyncIterable<Uint8Array> & { readonly readableLength: number },
-): AsyncGenerator<Uint8Array> {
-  let pause = 1;
-  let held: Uint8Array[] = [];
-  for await (const piece of bytes) {
-    held.push(piece);
-    // Node 20 gives all that is there at once, later ones what was written at once.
-    if (bytes.readableLength > 0) continue;
-    const whole = Buffer.concat(held);
-    held = [];
-    yield whole;
-    if (whole.length < SMALL) pause = Math.min(LONGEST_PAUSE, pause * 2);
-    else if (whole.length > LARGE) pause = Math.max(1, pause / 2);
-    if (whole.length <= LARGE) await new Promise((resolve) => setTimeout(resolve, pause));
-  }
-}
-
 /** The same bytes, unpacked where the first of them say that they are gzip's. @throws Error when they are broken */
 export async function* unpacked(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const all = bytes[Symbol.asyncIterator]();

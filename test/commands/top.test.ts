@@ -128,6 +128,20 @@ describe('on this host', () => {
     expect(report.flows).toBe(1 + times);
   });
 
+  test('with a larger buffer where stdbuf is, and without it where that fails', async () => {
+    const buffered = 'stdbuf --output=64K conntrack -L';
+    const there = { ...both, files: { ...both.files, '/usr/bin/stdbuf': '' } };
+    const asked = (code: number, text: string) =>
+      answer([], {
+        ...there,
+        commands: { ...both.commands, [buffered]: { code, stdout: text, stderr: 'no library' } },
+      });
+    expect(rowsOf(await asked(0, line('10.0.0.8')), 'source')).toEqual(['1 10.0.0.8']);
+    const { origin, notes, flows } = await asked(125, '');
+    expect([origin.name, flows]).toEqual(['conntrack -L', 3]);
+    expect(notes).toEqual([`${buffered} ended with code 125: no library`]);
+  });
+
   const failed = { code: 1, stdout: '', stderr: 'conntrack v1.4.7: Operation failed: \x1b[31mno\n' };
 
   test('conntrack fails, and /proc is read instead', async () => {

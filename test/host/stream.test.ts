@@ -2,13 +2,12 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import { HostError } from '../../src/errors.ts';
 import { localHost } from '../../src/host/local.ts';
 import { recordedFrom } from '../../src/host/recorded.ts';
-import { bytesOf, gathered, unpacked } from '../../src/host/stream.ts';
+import { bytesOf, unpacked } from '../../src/host/stream.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'ctfix-stream-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -110,37 +109,4 @@ describe('what a program prints', () => {
     expect((await all(bytes)).toString()).toBe('flows\n');
     expect(await ended).toEqual({ code: 0, stdout: '', stderr: 'two' });
   });
-});
-
-test('what comes in small writes is taken in larger pieces, whole and in order', async () => {
-  const [writes, size] = [500, 4096];
-  const through = new PassThrough();
-  const write = (n: number) => {
-    if (n === writes) through.end();
-    else through.write(Buffer.alloc(size, n % 251), () => setImmediate(write, n + 1));
-  };
-  write(0);
-  const pieces: Buffer[] = [];
-  for await (const piece of gathered(through)) pieces.push(Buffer.from(piece));
-  const wanted = Buffer.concat(Array.from({ length: writes }, (_, n) => Buffer.alloc(size, n % 251)));
-  expect(Buffer.concat(pieces).equals(wanted)).toBe(true);
-  expect(pieces.length).toBeLessThan(writes / 2);
-});
-
-test('what is there already is no reason to wait, where each read gives one write of it', async () => {
-  let left = 160;
-  const source = {
-    get readableLength() {
-      return (left % 16) * 4096;
-    },
-    async *[Symbol.asyncIterator]() {
-      while (left > 0) {
-        left -= 1;
-        yield Buffer.alloc(4096, left);
-      }
-    },
-  };
-  const sizes: number[] = [];
-  for await (const piece of gathered(source)) sizes.push(piece.length);
-  expect(sizes).toEqual(Array.from({ length: 10 }, () => 65_536));
 });
