@@ -13,6 +13,8 @@ const [rounds = 5, wanted = 1_000_000] = process.argv.slice(2).map(Number);
 const netns = `ctfix-bench-${process.pid}`;
 const inside = (...argv) => ['netns', 'exec', netns, ...argv];
 const nothing = openSync('/dev/null', 'w');
+/** As in root's shell: with NODE_* in it the executable starts a second time, without them. */
+const env = { PATH: process.env.PATH };
 const CTFIX = {
   'ctfix top (dist)': [process.execPath, `${root}dist/ctfix.cjs`, 'top'],
   ...(existsSync(`${root}build/ctfix`) && { 'ctfix top (build/ctfix)': [`${root}build/ctfix`, 'top'] }),
@@ -62,7 +64,7 @@ function compare() {
 /** Wall-clock seconds; the output goes to /dev/null. */
 function measured(argv) {
   const begin = process.hrtime.bigint();
-  const { status } = spawnSync('ip', inside(...argv), { stdio: ['ignore', nothing, nothing] });
+  const { status } = spawnSync('ip', inside(...argv), { stdio: ['ignore', nothing, nothing], env });
   if (status !== 0) throw new Error(`${argv.join(' ')} ended with ${status}`);
   return Number(process.hrtime.bigint() - begin) / 1e9;
 }

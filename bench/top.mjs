@@ -90,7 +90,7 @@ function measured(argv, locale) {
   const report = join(work, 'time');
   const { status, stderr } = spawnSync(TIME, ['-o', report, '-f', '%e %U %S %M', ...argv], {
     stdio: ['ignore', 'ignore', 'pipe'],
-    env: { ...process.env, LC_ALL: locale },
+    env: { PATH: process.env.PATH, LC_ALL: locale },
     encoding: 'utf8',
   });
   if (status !== 0) throw new Error(stderr);

@@ -35,7 +35,7 @@ test(
       expect(count).toBeGreaterThanOrEqual(ENOUGH);
       const lines: string[] = [];
       const ratios: number[] = [];
-      for (let round = 0; round < 3; round++) {
+      for (let round = 0; round < 5; round++) {
         const { ms: theirs } = await vm.run('conntrack -L >/dev/null 2>&1', { timeout: HOURS });
         const { ms: ours } = await vm.run('ctfix top >/dev/null', { timeout: HOURS });
         ratios.push(ours / theirs);
@@ -48,7 +48,7 @@ test(
       await evidence(vm, 'top: a million flows', figures);
       console.log(figures.join('\n'));
       expect(peak).toBeLessThan(150_000);
-      expect(ratios.sort((a, b) => a - b)[1], lines.join('\n')).toBeLessThanOrEqual(1.1);
+      expect(ratios.sort((a, b) => a - b)[2], lines.join('\n')).toBeLessThanOrEqual(1.1);
     }),
   2 * HOURS,
 );
