@@ -1,12 +1,14 @@
 // What status and check say, next to what foreign tools read at the same moment: flows, sizes, drops, where a value comes
 // from now and at the next boot, and a change that waits for its confirmation.
+import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { evidence } from '../lab/evidence.ts';
 import { fillTable, tryConnections } from '../lab/peer.ts';
 import { type Vm, withVm } from '../machine.ts';
 import { ADMIN, ctfix, says, setTable, table } from './hands.ts';
 
-const TEXTFILE = '/var/lib/ctfix-test.prom';
+const TEXTFILE = '/var/lib/prometheus/node-exporter/ctfix.prom';
+const UNITS = new URL('../../../integrations/prometheus/', import.meta.url);
 
 type Status = {
   table: { count: number; max: number; buckets: number };
@@ -27,6 +29,16 @@ async function counter(vm: Vm, name: string): Promise<number> {
 /** The value of a metric in the file for node_exporter, as the last word of its line. */
 async function metric(vm: Vm, name: string): Promise<number> {
   return Number(await vm.sh(`sed -n 's/^${name} //p' ${TEXTFILE}`));
+}
+
+/** The units for node_exporter's textfile collector, as their README installs them. */
+async function installTextfile(vm: Vm): Promise<void> {
+  for (const name of ['ctfix-textfile.service', 'ctfix-textfile.timer']) {
+    await vm.put(`/etc/systemd/system/${name}`, await readFile(new URL(name, UNITS)));
+  }
+  await vm.sh('ln -s "$(command -v ctfix)" /usr/sbin/ctfix && mkdir -p /var/lib/prometheus/node-exporter');
+  await vm.sh('systemctl daemon-reload');
+  expect(await vm.sh('systemd-analyze verify /etc/systemd/system/ctfix-textfile.* 2>&1 | grep ctfix || true')).toBe('');
 }
 
 test('a full table: status, check and metrics are what sysctl and conntrack say', () =>
@@ -63,13 +75,16 @@ test('where a value comes from: the kernel, a change that waits, a drop-in that 
 
     await says(vm, 'apply --yes --max 131072 --confirm-within 30m', 0);
     expect(await says(vm, 'status', 0, ADMIN)).toMatch(/goes back\s+in (29|30) min[\s\S]*sudo ctfix confirm/);
-    await says(vm, `status --textfile ${TEXTFILE}`, 0);
+    await installTextfile(vm);
+    await vm.sh('systemctl start ctfix-textfile.service');
     expect(await metric(vm, 'ctfix_pending_confirm')).toBe(1);
     expect(await vm.sh(`stat -c %a ${TEXTFILE}`)).toBe('644');
     await says(vm, 'confirm', 0);
-    await says(vm, `status --textfile ${TEXTFILE}`, 0);
+    await vm.sh('systemctl start ctfix-textfile.service');
     expect(await metric(vm, 'ctfix_pending_confirm')).toBe(0);
     expect(await metric(vm, 'ctfix_next_boot_entries_limit')).toBe(131_072);
+    await vm.sh(`rm ${TEXTFILE} && systemctl enable --now ctfix-textfile.timer`);
+    await vm.waitFor(`grep -q ^ctfix_info ${TEXTFILE}`, 'the timer to write the metrics');
     await says(vm, 'rollback', 0);
 
     await vm.put('/etc/sysctl.d/90-site.conf', 'net.netfilter.nf_conntrack_max = 500000\n', 0o644);
