@@ -154,6 +154,15 @@ const CASES: readonly Case[] = [
     well: [`${BOOT} && ${MAX}`, '160000'],
   },
   {
+    code: 'note ufw-off',
+    name: "ufw's file while ufw is off",
+    files: { ...EARLY, '/etc/ufw/sysctl.conf': max(200_000).replaceAll('.', '/') },
+    ill: [`grep ^ENABLED= /etc/ufw/ufw.conf && ${BOOT} && ${MAX}`, 'ENABLED=no\n65536'],
+    says: /\/etc\/ufw\/sysctl\.conf is not applied: ufw is not active[\s\S]*\/etc\/sysctl\.d/,
+    hand: "rm /etc/ufw/sysctl.conf && echo 'net.netfilter.nf_conntrack_max = 200000' > /etc/sysctl.d/90-site.conf",
+    well: [`${BOOT} && ${MAX}`, '200000'],
+  },
+  {
     code: 'warning stale-initramfs',
     name: 'an initramfs with old options',
     files: { '/etc/modprobe.d/site.conf': 'options nf_conntrack hashsize=131072\n' },
@@ -166,7 +175,8 @@ const CASES: readonly Case[] = [
 /** A command in few words. */
 const steps = ([command]: Seen) => command.replaceAll(BOOT, 'the steps of a boot').replaceAll(' && ', ', ');
 
-const FILES = 'etc/modprobe.d etc/modules-load.d etc/sysctl.conf etc/sysctl.d etc/udev/rules.d etc/initramfs-tools';
+const FILES =
+  'etc/modprobe.d etc/modules-load.d etc/sysctl.conf etc/sysctl.d etc/udev/rules.d etc/initramfs-tools etc/ufw';
 
 describe('files and values', () => {
   let vm: Vm;
