@@ -85,7 +85,7 @@ function awks() {
   return found.length > 0 ? found : ['awk'];
 }
 
-/** Seconds, seconds of processor time, and the largest resident set of one process in KB. */
+/** Seconds, seconds of processor time, and the largest resident set of one process in KB; without NODE_*, as in top-live.mjs. */
 function measured(argv, locale) {
   const report = join(work, 'time');
   const { status, stderr } = spawnSync(TIME, ['-o', report, '-f', '%e %U %S %M', ...argv], {

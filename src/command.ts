@@ -4,18 +4,6 @@ import type { HostCommand, RulesTool, Words } from './model.ts';
 export type Argv = readonly [string, ...string[]];
 
 /**
- * Where programs are looked up: the directories that belong to the distribution, and no /usr/local: on Debian members of
- * the group staff can write there.
- */
-export const PROGRAM_DIRS = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
-
-/** Whether a program is where programs are looked up. @param at what can tell whether a path is there */
-export async function isInstalled(at: { stat(path: string): Promise<unknown> }, program: string): Promise<boolean> {
-  const places = await Promise.all(PROGRAM_DIRS.map((dir) => at.stat(`${dir}/${program}`)));
-  return places.some((place) => place !== undefined);
-}
-
-/**
  * Program and arguments for a command of the closed list; what a shell would make of a name never matters, there is none.
  * Names without a slash are looked up by the host in its own fixed search path.
  */

@@ -137,7 +137,7 @@ export function isActive(facts: Facts, name: Facts['firewalls'][number]['name'])
   return facts.firewalls.some((owner) => owner.name === name && known(owner.state) === 'active');
 }
 
-/** Whether ufw's lines count: it is enabled where there are any, but its unit may be switched off. */
+/** Whether ufw's lines count: not while it, or its unit, is switched off. Without systemd there are none then. */
 export function ufwStarts({ firewalls }: Facts): boolean {
   const ufw = firewalls.find(({ name }) => name === 'ufw');
   return ufw === undefined || known(ufw.state) !== 'inactive';

@@ -1,11 +1,12 @@
 /** What can be known beforehand to keep a change from finishing: looked for before anything is touched. */
 
 import { posix } from 'node:path';
-import { argvOf, PROGRAM_DIRS } from '../command.ts';
+import { argvOf } from '../command.ts';
 import { HostError } from '../errors.ts';
 import { mountOf, parseMounts } from '../facts/mounts.ts';
 import type { FileStat, ReadHost } from '../host/host.ts';
 import type { Action, HostCommand, Plan } from '../model.ts';
+import { isInstalled, PROGRAM_DIRS } from '../programs.ts';
 import type { OutcomeLine } from './outcome.ts';
 import { follow } from './way.ts';
 
@@ -112,9 +113,7 @@ async function missingPrograms(host: ReadHost, plan: Plan): Promise<OutcomeLine[
   for (const program of new Set(
     plan.actions.flatMap((each) => commandsOf(plan, each)).map((command) => argvOf(command)[0]),
   )) {
-    const places = program.startsWith('/') ? [program] : PROGRAM_DIRS.map((dir) => posix.join(dir, program));
-    const found = await Promise.all(places.map((place) => host.stat(place)));
-    if (found.every((stat) => stat === undefined)) {
+    if (!(await isInstalled(host, program))) {
       lines.push(
         refused(program, `${program} is needed for this and is not there (looked in ${PROGRAM_DIRS.join(', ')})`),
       );

@@ -52,7 +52,7 @@ export async function foundLive(
 
 type Read = { readonly reader: Reader; readonly own: Dump; readonly failed: readonly string[] };
 
-/** The better way, or the other one where the first fails before its first flow: a kernel can be without ctnetlink. */
+/** The best way, or the next one where that fails before its first flow: a kernel can be without ctnetlink. */
 async function readFirst(host: ReadHost, census: Census, take: Take, tick: () => void): Promise<Read> {
   const failed: string[] = [];
   const ways = await readers(host);

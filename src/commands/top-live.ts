@@ -1,9 +1,10 @@
 /** The table of this host as flows: through conntrack where that is installed, else out of /proc. */
-import { isInstalled } from '../command.ts';
+
 import { CtfixError } from '../errors.ts';
 import { otherNamespaces } from '../facts/rules-namespaces.ts';
 import { NETFILTER, PREFIX } from '../facts/table.ts';
 import type { ReadHost } from '../host/host.ts';
+import { isInstalled } from '../programs.ts';
 import type { Flow } from '../top/flow.ts';
 import { type Listing, listing } from '../top/listing.ts';
 import type { Origin } from '../top/report.ts';
@@ -32,7 +33,7 @@ export async function isTracking(host: ReadHost): Promise<boolean> {
   return (await host.stat(`${NETFILTER}/${PREFIX}count`)) !== undefined;
 }
 
-/** The ways to read the table, the better one first: /proc is slow on large tables, and not everywhere. */
+/** The ways to read the table, the best one first: /proc is slow on large tables, and not everywhere. */
 export async function readers(host: ReadHost): Promise<readonly Reader[]> {
   const conntrack = { kind: 'conntrack', name: 'conntrack -L' } as const;
   const proc = { kind: 'proc', name: PROC } as const;

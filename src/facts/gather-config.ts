@@ -1,6 +1,7 @@
 /** Reads the files that decide the table at the next boot, over a host. */
-import { isInstalled } from '../command.ts';
+
 import type { ConfigFacts, DropIn, ModprobeLine, SysctlLine } from '../model.ts';
+import { isInstalled } from '../programs.ts';
 import { CMDLINE, parseCmdline } from './cmdline.ts';
 import { directories, isHidden, precedence, resolveLink } from './dropins.ts';
 import { installHooks, parseModulesLoad, parseUdev } from './hooks.ts';

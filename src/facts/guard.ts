@@ -1,7 +1,8 @@
 /** Whether guard and flow carry can be had here, and what the guard would cut. For root; loads no module. */
-import { isInstalled } from '../command.ts';
+
 import type { ReadHost } from '../host/host.ts';
 import type { GuardFacts, SshConnection } from '../model.ts';
+import { isInstalled } from '../programs.ts';
 import { cutArrival } from './arrival.ts';
 import { isInKernel } from './in-kernel.ts';
 import { rootPrograms } from './root-programs.ts';

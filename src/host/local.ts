@@ -1,6 +1,7 @@
 /** This machine: its files, its kernel's values, its programs. The only file that starts a child process. */
 import { constants as osConstants } from 'node:os';
-import { argvOf, PROGRAM_DIRS } from '../command.ts';
+import { argvOf } from '../command.ts';
+import { PROGRAM_DIRS } from '../programs.ts';
 import { readNames, readStat, readTarget, readText } from './files.ts';
 import type { ByteStream, Host, RunOptions, RunResult } from './host.ts';
 import { removeFile, replaceFile, replaceLink } from './replace.ts';

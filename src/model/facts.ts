@@ -177,7 +177,7 @@ export type ConfigFacts = {
    * spelling before them, whatever its file; those lines are left out of `systemdSysctl`. `value` is ''.
    */
   readonly exclusions?: readonly SysctlLine[];
-  /** lines of ufw's IPT_SYSCTL file, applied whenever ufw starts */
+  /** lines of ufw's IPT_SYSCTL file, applied whenever ufw starts; there while it is off, too, see ufwStarts */
   readonly ufwSysctl: readonly SysctlLine[];
   /** directives about nf_conntrack in modprobe's order: options are concatenated, the last value wins */
   readonly modprobe: readonly ModprobeLine[];

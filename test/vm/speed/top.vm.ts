@@ -7,6 +7,8 @@ const ENTRIES = 1_000_000;
 /** Fewer are too few to tell a ratio. */
 const ENOUGH = 100_000;
 const FILL_SECONDS = 600;
+/** An odd number: the one in the middle counts. */
+const ROUNDS = 5;
 const HOURS = 3_600_000;
 
 /** Lines as conntrack loads them: clients of both families, most of them translated, addresses that nothing here has. */
@@ -35,7 +37,7 @@ test(
       expect(count).toBeGreaterThanOrEqual(ENOUGH);
       const lines: string[] = [];
       const ratios: number[] = [];
-      for (let round = 0; round < 5; round++) {
+      for (let round = 0; round < ROUNDS; round++) {
         const { ms: theirs } = await vm.run('conntrack -L >/dev/null 2>&1', { timeout: HOURS });
         const { ms: ours } = await vm.run('ctfix top >/dev/null', { timeout: HOURS });
         ratios.push(ours / theirs);
@@ -48,7 +50,7 @@ test(
       await evidence(vm, 'top: a million flows', figures);
       console.log(figures.join('\n'));
       expect(peak).toBeLessThan(150_000);
-      expect(ratios.sort((a, b) => a - b)[2], lines.join('\n')).toBeLessThanOrEqual(1.1);
+      expect(ratios.sort((a, b) => a - b)[Math.floor(ROUNDS / 2)], lines.join('\n')).toBeLessThanOrEqual(1.1);
     }),
   2 * HOURS,
 );
